@@ -30,8 +30,12 @@ func (c *Client) CheckCalled(ctx context.Context, address string) error {
 	return err
 }
 
-// Health returns nil if the controller serves. Anybody may ask.
+// Health returns nil if all nodes run that should run. Otherwise the error says how many do
+// not. Anybody may ask.
 func (c *Client) Health(ctx context.Context) error { return c.get(ctx, PathHealth, nil) }
+
+// Live returns nil if the controller serves. Anybody may ask.
+func (c *Client) Live(ctx context.Context) error { return c.get(ctx, PathLive, nil) }
 
 // Ready returns nil if the controller can do its work. Otherwise the error says what
 // hinders it. Anybody may ask.

@@ -49,6 +49,7 @@ func TestChangesAndOperations(t *testing.T) {
 		}},
 		{"GET /api/v1/status ", "{}", func(c *api.Client) error { _, err := c.Status(t.Context()); return err }},
 		{"GET /healthz ", "{}", func(c *api.Client) error { return c.Health(t.Context()) }},
+		{"GET /livez ", "{}", func(c *api.Client) error { return c.Live(t.Context()) }},
 		{"GET /readyz ", "{}", func(c *api.Client) error { return c.Ready(t.Context()) }},
 	} {
 		sends(t, tc.want, tc.answer, tc.do)

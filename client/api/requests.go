@@ -41,6 +41,7 @@ const (
 	PathSSO            = "/api/v1/sso/"
 	PathHealth         = "/healthz"
 	PathReady          = "/readyz"
+	PathLive           = "/livez"
 	PathMetrics        = "/metrics"
 	// PathServiceDiscovery lists what Prometheus can scrape.
 	PathServiceDiscovery = "/sd"

@@ -46,7 +46,7 @@ func subcommands() []commandGroup {
 	return []commandGroup{
 		{"Run a cluster, on this host", []command{
 			{"up", newUpCommand}, {"controller", newControllerCommand}, {"agent", newAgentCommand}, {"node", newNodeCommand},
-			{"check", newCheckCommand}, {"config", newConfigCommand},
+			{"check", newCheckCommand}, {"config", newConfigCommand}, {"health", newHealthCommand},
 		}},
 		{"Operate a cluster", []command{
 			{"status", newStatusCommand}, {"nodes", newNodesCommand}, {"plan", newPlanCommand}, {"preflight", newPreflightCommand}, {"deploy", newDeployCommand},
@@ -76,7 +76,7 @@ func subcommands() []commandGroup {
 func main() {
 	proc.ChildMain()          // does not return if this process is to become a node
 	log.SetOutput(io.Discard) // only net/http logs there; its errors say the same
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endSignals(os.Getpid())...)
 	context.AfterFunc(ctx, func() {
 		// A second later another signal ends the process at once. The pause is
 		// there because some programs send each signal both to a process and to its
@@ -84,6 +84,17 @@ func main() {
 		time.AfterFunc(time.Second, stop)
 	})
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// endSignals are the signals with which somebody asks a process with this PID to end. Keepers of
+// containers send the first process other ones, too, and that process would die of them with
+// everything that it has started: SIGHUP, SIGQUIT, SIGPWR, and SIGRTMIN+3.
+func endSignals(pid int) []os.Signal {
+	list := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if pid == 1 {
+		list = append(list, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPWR, syscall.Signal(34+3))
+	}
+	return list
 }
 
 // run executes the command line and returns the exit status.

@@ -144,7 +144,7 @@ func (o *nodeOptions) withMetrics(asked context.Context, ln net.Listener, run fu
 	defer serving.Wait()
 	defer end(nil)
 	serving.Go(func() {
-		end(metrics.Serve(ctx, ln, func(context.Context) ([]byte, error) { return metrics.Node(o.Name, programVersion()) }))
+		end(metrics.Serve(ctx, ln, func(context.Context) ([]byte, error) { return metrics.Node(o.Name, programVersion()) }, nil))
 	})
 	err := run(ctx)
 	if err == nil && asked.Err() == nil {

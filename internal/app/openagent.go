@@ -123,7 +123,7 @@ func OpenAgent(
 	a.Core.LayoutUse = a.Launch.LayoutUse()
 	a.Renewal.Chance = rand.Float64
 	a.Core.ListenPort = tcpPort(a.Broker)
-	a.StopGrace = perRole(set.Lifecycle.StopGrace)
+	a.endTimes(set.Lifecycle)
 	a.ScratchDir = set.Directory
 	if err = errors.Join(a.openRemoved(set, log), a.openDepot(set, log, &opened)); err != nil {
 		return a, err
@@ -238,6 +238,22 @@ func (a *Agent) connect(set settings.Agent) {
 		a.ForeignNodes = append(a.ForeignNodes, mgmt.NodeName(name))
 	}
 	a.AgentTopics, a.NodeTopic = set.Topics.Agent, set.Topics.Node
+}
+
+// endTimes says how long the end of the nodes may take.
+func (a *Agent) endTimes(l settings.Lifecycle) {
+	a.StopGrace = perRole(l.StopGrace)
+	a.StopWithin, a.DrainTimeout = drainTimes(l.Drain)
+}
+
+// drainTimes divides the time for the end of an agent: for its nodes, and for archiving the logs
+// that they leave. A twentieth is left for closing files. Zero means that there is no bound.
+func drainTimes(all time.Duration) (nodes, archiving time.Duration) {
+	if all == 0 {
+		return 0, 0
+	}
+	archiving = min(5*time.Second, all*3/20)
+	return all - archiving - all/20, archiving
 }
 
 // absolute makes paths absolute. The agent and its nodes have different working

@@ -77,6 +77,9 @@ type AgentConfig struct {
 	// StopNodes, when it is closed, ends the agent together with its nodes.
 	// Without it the nodes outlive the agent.
 	StopNodes <-chan struct{}
+	// StopWithin bounds the time from StopNodes until all nodes have ended. Nodes that need
+	// longer are killed. Zero means that StopGrace alone counts.
+	StopWithin time.Duration
 	// DrainTimeout bounds the archiving at the end. Nodes that were stopped because of
 	// StopNodes have rotated their logs then. Logs that are not archived in time wait
 	// for the next run. Zero means 5 s.
@@ -203,7 +206,7 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	defer parts.stop()
 
 	a := &agentShell{
-		inbox:      inbox{stopNodes: cfg.StopNodes, happened: make(chan agent.Event), sockets: make(chan socketEvent)},
+		inbox:      inbox{stopNodes: cfg.StopNodes, happened: make(chan agent.Event), sockets: make(chan socketEvent), asksHealth: make(chan chan<- agent.Health)},
 		processes:  processes{nodes: map[launchID]*launched{}, live: live, book: newNodeBook()},
 		cfg:        cfg,
 		topic:      cfg.AgentTopics + "/" + string(cfg.Core.Name),
@@ -231,6 +234,7 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 		parts.run(ctx, "certificate", newRenewing(cfg.Credentials, endpoint, cfg.Renewal, cfg.Logger).run)
 	}
 	parts.run(ctx, "processes", cfg.Processes.Run)
+	reapOrphans(ctx, parts, cfg.Logger)
 	parts.run(ctx, "broker listener", func(ctx context.Context) error {
 		return endpoint.Serve(ctx, cfg.Broker, cfg.BrokerAccepts)
 	})
@@ -287,7 +291,7 @@ func (a *agentShell) serveStreams(ctx context.Context) error {
 	tells.streams, tells.sample = streams.server.Open, a.sampling.newest.Load
 	a.parts.run(ctx, "streams", streams.run)
 	if a.cfg.Metrics != nil {
-		a.parts.run(ctx, "metrics", func(ctx context.Context) error { return metrics.Serve(ctx, a.cfg.Metrics, tells.ownMetrics) })
+		a.parts.run(ctx, "metrics", func(ctx context.Context) error { return metrics.Serve(ctx, a.cfg.Metrics, tells.ownMetrics, a.health) })
 	}
 	return nil
 }

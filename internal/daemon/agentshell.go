@@ -30,6 +30,7 @@ type agentShell struct {
 	lastPreflight *runningPreflight        // the latest; nil: there was none
 	unreadable    unreadable
 	present       func() ([]mgmt.NodeName, bool)
+	howIs         func() agent.Health
 	sweep         <-chan time.Time // when directories of removed nodes are looked for; nil: never
 	sampling      *sampling
 	ends          *ends
@@ -54,6 +55,8 @@ type inbox struct {
 	stopNodes <-chan struct{}  // as in AgentConfig; nil once it was closed
 	happened  chan agent.Event // events of tasks
 	sockets   chan socketEvent
+	// asksHealth has those who want to know how the core is.
+	asksHealth chan chan<- agent.Health
 }
 
 // post hands an event of a task to the loop, until ctx is done. Any goroutine may
@@ -76,6 +79,7 @@ type processes struct {
 func (a *agentShell) loop(ctx context.Context, sub *bus.Subscription, core *agent.Machine, adopted agent.Adopted) error {
 	l := loop.New(core, a.perform)
 	a.present, a.nodePeers = core.Present, core.NodePeers
+	a.howIs = func() agent.Health { return agent.HealthOf(core) }
 	a.beginSweeps()
 	if err := l.Step(ctx, adopted); err != nil {
 		return err
@@ -98,7 +102,10 @@ func (a *agentShell) next(ctx context.Context, sub *bus.Subscription, due <-chan
 		return nil
 	case <-a.stopNodes:
 		a.stopNodes = nil // once is enough
-		return agent.Shutdown{}
+		return agent.Shutdown{Within: a.cfg.StopWithin}
+	case to := <-a.asksHealth:
+		to <- a.howIs() // it has room
+		return nil
 	case <-due:
 		return agent.Tick{}
 	case now := <-a.sweep:

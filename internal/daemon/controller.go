@@ -184,6 +184,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	if err := c.fetch(ctx, parts, endpoint); err != nil {
 		return err
 	}
+	reapOrphans(ctx, parts, cfg.Logger)
 	if cfg.Audit != nil {
 		parts.run(ctx, "audit", cfg.Audit.Run)
 	}

@@ -97,7 +97,11 @@ func (a *agentShell) stop(e agent.Stop) *agent.Event {
 		p.asked.Store(true)
 		role = p.plan.Node.Role
 	}
-	err := a.cfg.Processes.Stop(string(e.Node), e.Launch, a.cfg.StopGraceOf(role))
+	grace := a.cfg.StopGraceOf(role)
+	if e.Within != 0 {
+		grace = min(grace, e.Within)
+	}
+	err := a.cfg.Processes.Stop(string(e.Node), e.Launch, grace)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return new(a.stopFailed(proc.StopFailed{Name: string(e.Node), Launch: e.Launch, Err: err}))

@@ -232,6 +232,42 @@ func TestNamesAreCleanedAndBounded(t *testing.T) {
 	}
 }
 
+func TestHealthPages(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	said, well := "node worker should run and does not", false
+	go func() {
+		ended <- metrics.Serve(ctx, ln, func(context.Context) ([]byte, error) { return nil, nil },
+			func(context.Context) (string, bool) { return said, well })
+	}()
+	defer func() {
+		cancel()
+		<-ended
+	}()
+	get := func(path string) string {
+		answer, err := http.Get("http://" + ln.Addr().String() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.Status + ": " + string(body)
+	}
+	if got, want := get(metrics.HealthPath), "503 Service Unavailable: "+said+"\n"; got != want {
+		t.Errorf("unwell: got %q, want %q", got, want)
+	}
+	if got := get(metrics.LivePath); got != "200 OK: ok\n" {
+		t.Errorf("alive: got %q", got)
+	}
+}
+
 func TestSeriesBeyondTheBoundAreLeftOut(t *testing.T) {
 	cfg := fleetOf(3, 3)
 	cfg.MaxSeries = 20
@@ -276,7 +312,7 @@ func TestAServerServesItsTextAlone(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(patience.Context(t))
 	ended := make(chan error, 1)
 	go func() {
-		ended <- metrics.Serve(ctx, ln, func(context.Context) ([]byte, error) { return []byte("a 1\n"), nil })
+		ended <- metrics.Serve(ctx, ln, func(context.Context) ([]byte, error) { return []byte("a 1\n"), nil }, nil)
 	}()
 	for path, want := range map[string]int{"/metrics": 200, "/": 404, "/debug/pprof/": 404} {
 		answer, err := http.Get("http://" + ln.Addr().String() + path)

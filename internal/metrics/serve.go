@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -10,6 +11,13 @@ import (
 
 // Path is where a Prometheus endpoint serves.
 const Path = "/metrics"
+
+// LivePath and HealthPath are for those who watch over a daemon, such as the keeper of a
+// container. LivePath says that the daemon serves, HealthPath that its nodes run.
+const LivePath, HealthPath = "/livez", "/healthz"
+
+// Health says in a line for people how a daemon is, and whether that is well.
+type Health func(context.Context) (text string, well bool)
 
 // Bounds of a server, which strangers may reach.
 const (
@@ -21,8 +29,8 @@ const (
 )
 
 // Serve serves a text at Path, over plain HTTP, until ctx is done, and returns ctx's cause then.
-// It closes ln.
-func Serve(ctx context.Context, ln net.Listener, text func(context.Context) ([]byte, error)) error {
+// It closes ln. With health, which may be nil, it also serves LivePath and HealthPath.
+func Serve(ctx context.Context, ln net.Listener, text func(context.Context) ([]byte, error), health Health) error {
 	scrapes := make(chan struct{}, maxScrapes)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+Path, func(w http.ResponseWriter, r *http.Request) {
@@ -42,6 +50,10 @@ func Serve(ctx context.Context, ln net.Listener, text func(context.Context) ([]b
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Write(answer)
 	})
+	if health != nil {
+		mux.HandleFunc("GET "+LivePath, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+		mux.HandleFunc("GET "+HealthPath, func(w http.ResponseWriter, r *http.Request) { healthPage(w, r, health) })
+	}
 	srv := &http.Server{
 		Handler: mux, ReadTimeout: serveTimeout, WriteTimeout: serveTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		BaseContext: func(net.Listener) context.Context { return ctx },
@@ -59,6 +71,22 @@ func Serve(ctx context.Context, ln net.Listener, text func(context.Context) ([]b
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// healthWait bounds the time of a Health.
+const healthWait = 2 * time.Second
+
+func healthPage(w http.ResponseWriter, r *http.Request, health Health) {
+	ctx, cancel := context.WithTimeout(r.Context(), healthWait)
+	defer cancel()
+	said, well := health(ctx)
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	if !well {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	io.WriteString(w, said+"\n")
 }
 
 // fewConns closes connections beyond a number at once.

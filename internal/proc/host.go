@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
@@ -333,12 +332,10 @@ func (h *Host) emit(ctx context.Context, ev Event) bool {
 	}
 }
 
-// housekeep trims the output files and reports Unseen processes that have ended. If
-// this process is the first one of a container, it also reaps orphans.
+// housekeep trims the output files and reports Unseen processes that have ended.
 func (h *Host) housekeep(ctx context.Context) {
 	tick := time.NewTicker(h.cfg.Housekeeping)
 	defer tick.Stop()
-	var dead orphans
 	for {
 		select {
 		case <-ctx.Done():
@@ -351,10 +348,5 @@ func (h *Host) housekeep(ctx context.Context) {
 			}
 		}
 		h.freeUnseen(ctx)
-		if os.Getpid() == 1 {
-			if err := dead.reap(); err != nil {
-				h.log.Warn("orphans not reaped", "err", err)
-			}
-		}
 	}
 }

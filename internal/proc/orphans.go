@@ -1,12 +1,53 @@
 package proc
 
 import (
+	"cmp"
+	"context"
 	"errors"
+	"log/slog"
 	"os"
+	"os/signal"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/procfs"
 	"golang.org/x/sys/unix"
 )
+
+// orphanPause is the time between two looks at an ended child. A goroutine that waits for the
+// child needs less.
+const orphanPause = time.Second
+
+// ReapOrphans reaps orphans until ctx is done, and returns ctx's cause then. It looks for them
+// when the kernel says that a child has ended. log may be nil. The first process of a container
+// calls it: orphans become the children of that process.
+func ReapOrphans(ctx context.Context, log *slog.Logger) error {
+	log = cmp.Or(log, slog.New(slog.DiscardHandler))
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, unix.SIGCHLD)
+	defer signal.Stop(ended)
+	var dead orphans
+	look, due := time.NewTimer(0), true // some may have ended before
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ended:
+			if !due {
+				look.Reset(orphanPause)
+			}
+			due = true
+			continue
+		case <-look.C:
+		}
+		if err := dead.reap(); err != nil {
+			log.Warn("orphans not reaped", "err", err)
+		}
+		if due = len(dead.seen) > 0; due {
+			look.Reset(orphanPause)
+		}
+	}
+}
 
 // orphans reaps orphans: ended processes that nodes started and did not wait for. The
 // kernel makes them children of the first process of the container. If nobody reaps

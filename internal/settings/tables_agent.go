@@ -29,6 +29,9 @@ func nodesTable() []setting[Agent] {
 			field: func(a *Agent) value {
 				return choiceAt(&a.Lifecycle.StopNodes, "stop_nodes", StopNodesAuto, StopNodesAlways, StopNodesNever)
 			}},
+		{key: "agent.drain", flag: "drain", env: "ZEEKFLEET_DRAIN", initial: "0s",
+			doc:   "how long an agent that stops its nodes may take until it has ended: a little less than the time after which a container is killed; nodes that need longer are killed; 0 for no bound",
+			field: func(a *Agent) value { return drainAt(&a.Lifecycle.Drain) }},
 		{key: "agent.backoff.first", flag: "backoff-first", env: "ZEEKFLEET_BACKOFF_FIRST", packages: true,
 			doc:   "pause before a node that ended by itself is started again; it doubles with every third failure",
 			field: func(a *Agent) value { return durationAt(&a.Lifecycle.BackoffFirst, minTimeout, maxPatience) }},

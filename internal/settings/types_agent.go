@@ -15,6 +15,9 @@ type Lifecycle struct {
 	StopGrace PerRole
 	// StopNodes says whether the agent ends its nodes when it is asked to end.
 	StopNodes StopNodes
+	// Drain bounds the time from the request to end until the agent and its nodes have
+	// ended. Zero means that StopGrace alone counts.
+	Drain time.Duration
 	// BackoffFirst is the pause before a node that ended by itself is started
 	// again. The pause grows up to BackoffMax. When the node has been up for
 	// BackoffReset, its failures are forgotten. After GiveUp failures in a row

@@ -171,6 +171,20 @@ func durationAt(p *time.Duration, lowest, highest time.Duration) value {
 		time.Duration.String)
 }
 
+// drainAt reads the time that an end may take. Zero means that nothing bounds it.
+func drainAt(p *time.Duration) value {
+	v := durationAt(p, minPatience, maxPatience)
+	bounded := v.parse
+	v.parse = func(text string) error {
+		if d, err := time.ParseDuration(text); err == nil && d == 0 {
+			*p = 0
+			return nil
+		}
+		return bounded(text)
+	}
+	return v
+}
+
 func parseDuration(text string, lowest, highest time.Duration) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil {

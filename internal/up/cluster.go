@@ -138,7 +138,11 @@ func (c *cluster) run(ctx context.Context) error {
 // which nodes it waits. It gives up after another signal, or after stopDeadline.
 // Its error then names the nodes that still run.
 func (c *cluster) awaitEnd(ended <-chan struct{}, signals <-chan os.Signal) error {
-	say, deadline := time.After(sayAfter), time.After(stopDeadline)
+	within := stopDeadline
+	if d := c.cfg.Agent.Lifecycle.Drain; d > 0 {
+		within = min(within, d)
+	}
+	say, deadline := time.After(sayAfter), time.After(within)
 	said := false
 	for {
 		select {
@@ -147,13 +151,13 @@ func (c *cluster) awaitEnd(ended <-chan struct{}, signals <-chan os.Signal) erro
 		case <-say:
 			said = true
 			fmt.Fprintf(c.cfg.Err, "zeekfleet: waiting for the end of %s; a node is killed %v after it was asked to end. Press Ctrl-C again to leave them running; after %v in all this command does so itself\n",
-				c.leftText(), stopGrace, stopDeadline)
+				c.leftText(), stopGrace, within)
 		case <-signals:
 			if said {
 				return fmt.Errorf("interrupted: still running: %s; kill them, or start %s up again, which takes them over", c.leftText(), c.cfg.Program)
 			}
 		case <-deadline:
-			return fmt.Errorf("after %v still running: %s; see %s", stopDeadline, c.leftText(), c.log.Name())
+			return fmt.Errorf("after %v still running: %s; see %s", within, c.leftText(), c.log.Name())
 		}
 	}
 }

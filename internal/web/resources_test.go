@@ -367,7 +367,44 @@ func TestReady(t *testing.T) {
 	cluster.err = errors.New("the controller has ended")
 	audit = nil
 	check("not ready: state, store")
-	if answer, _ := s.ask("GET", "/healthz", "", ""); answer.StatusCode != http.StatusOK {
-		t.Errorf("healthz: got %s", answer.Status)
+	if answer, _ := s.ask("GET", "/livez", "", ""); answer.StatusCode != http.StatusOK {
+		t.Errorf("livez: got %s", answer.Status)
 	}
+	if answer, body := s.ask("GET", "/healthz", "", ""); answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "does not know its state") {
+		t.Errorf("healthz: got %s %s", answer.Status, body)
+	}
+}
+
+func TestHealthIsWhetherNodesRunThatShouldRun(t *testing.T) {
+	worker := mgmt.Node{Name: "worker", Instance: "host", Role: mgmt.Worker}
+	for name, tt := range map[string]struct {
+		snap mgmt.Snapshot
+		want string
+	}{
+		"nothing is deployed":      {mgmt.Snapshot{}, ""},
+		"it runs":                  {mgmt.Snapshot{Instances: observed(mgmt.Ready, mgmt.Running)}, ""},
+		"it has crashed":           {mgmt.Snapshot{Instances: observed(mgmt.Ready, mgmt.Crashed)}, "1 node should run and does not"},
+		"it starts":                {mgmt.Snapshot{Instances: observed(mgmt.Ready, mgmt.Pending)}, "1 node should run and does not"},
+		"its agent is gone":        {mgmt.Snapshot{Instances: observed(mgmt.Absent, mgmt.Running)}, "1 node should run and does not"},
+		"nobody knows it":          {mgmt.Snapshot{}, "1 node should run and does not"},
+		"it is stopped":            {mgmt.Snapshot{Stopped: []mgmt.NodeName{"worker"}}, ""},
+		"it ended while paused":    {mgmt.Snapshot{Paused: []mgmt.NodeName{"worker"}, Instances: observed(mgmt.Ready, mgmt.Crashed)}, ""},
+		"it is paused and unknown": {mgmt.Snapshot{Paused: []mgmt.NodeName{"worker"}, Instances: observed(mgmt.Ready, mgmt.Unknown)}, "1 node should run and does not"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name != "nothing is deployed" {
+				tt.snap.Deployed = &mgmt.ConfigRevision{Config: mgmt.Configuration{Nodes: []mgmt.Node{worker}}}
+			}
+			s := serve(t, web.Config{Cluster: &fleet{snap: tt.snap}}, nil)
+			answer, body := s.ask("GET", "/healthz", "", "")
+			if answer.StatusCode == http.StatusOK != (tt.want == "") || !strings.Contains(body, tt.want) {
+				t.Errorf("got %s: %s, want %q", answer.Status, body, tt.want)
+			}
+		})
+	}
+}
+
+// observed is an instance with a worker.
+func observed(standing mgmt.Standing, state mgmt.State) []*mgmt.ObservedInstance {
+	return []*mgmt.ObservedInstance{{Name: "host", Standing: standing, Nodes: []mgmt.ObservedNode{{NodeStatus: mgmt.NodeStatus{Node: "worker", State: state}}}}}
 }

@@ -144,6 +144,7 @@ var rows = map[string]access.Row{
 	"service-discovery": named("read metrics"),
 	"health":            {},
 	"ready":             {},
+	"live":              {},
 	"single-sign-on":    {},
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/access"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // registerRoot adds what tells of the controller and of the asker.
@@ -52,7 +54,14 @@ func (s *Server) whoAmI(ctx context.Context, _ *struct{}) (*bodyOutput[api.Princ
 func (a *routes) registerHealth() {
 	register(a, operation{
 		id: "health", method: http.MethodGet, path: api.PathHealth, anybody: true,
+		summary: "Say whether the nodes run that should run",
+		details: "A node should run if it was deployed and no user has stopped it. A paused node that has ended need not run. The answer tells how many do not run, and no more: anybody may ask.",
+		errors:  []int{http.StatusServiceUnavailable},
+	}, a.s.health)
+	register(a, operation{
+		id: "live", method: http.MethodGet, path: api.PathLive, anybody: true,
 		summary: "Say that the controller serves",
+		details: "Whoever keeps a controller running restarts it if this is not answered, and not for other reasons: agents and nodes do not need a controller.",
 	}, func(context.Context, *struct{}) (*bodyOutput[api.Health], error) {
 		return &bodyOutput[api.Health]{api.Health{Status: "ok"}}, nil
 	})
@@ -62,6 +71,47 @@ func (a *routes) registerHealth() {
 		details: "The state is loaded, the last save has succeeded, and the audit is written. Otherwise the answer names what is not so.",
 		errors:  []int{http.StatusServiceUnavailable},
 	}, a.s.ready)
+}
+
+func (s *Server) health(ctx context.Context, _ *struct{}) (*bodyOutput[api.Health], error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, readyWait, errors.New("no answer in time"))
+	defer cancel()
+	snap, err := s.cfg.Cluster.Snapshot(ctx)
+	if err != nil {
+		return nil, problem(http.StatusServiceUnavailable, "the controller does not know its state; its log says why")
+	}
+	switch down := nodesDown(snap); down {
+	case 0:
+		return &bodyOutput[api.Health]{api.Health{Status: "ok"}}, nil
+	case 1:
+		return nil, problem(http.StatusServiceUnavailable, "1 node should run and does not; zeekfleet status names it")
+	default:
+		return nil, problem(http.StatusServiceUnavailable, fmt.Sprintf("%d nodes should run and do not; zeekfleet status names them", down))
+	}
+}
+
+// nodesDown counts the nodes that should run and of which the controller does not know that
+// they do.
+func nodesDown(snap *mgmt.Snapshot) (down int) {
+	if snap.Deployed == nil {
+		return 0
+	}
+	states := map[mgmt.NodeName]mgmt.State{}
+	for _, in := range snap.Instances {
+		for _, n := range in.Nodes {
+			if in.Standing == mgmt.Ready {
+				states[n.Node] = n.State
+			}
+		}
+	}
+	for _, n := range snap.Deployed.Config.Nodes {
+		state := states[n.Name]
+		held := slices.Contains(snap.Paused, n.Name) && (state == mgmt.Crashed || state == mgmt.Failed)
+		if state != mgmt.Running && !held && !slices.Contains(snap.Stopped, n.Name) {
+			down++
+		}
+	}
+	return down
 }
 
 // readyWait bounds the time for the checks of readiness.

@@ -50,7 +50,7 @@ func (b burials) gate(n *node, patience time.Duration) time.Time {
 // start first.
 func (r *rollout) burialsHold() bool {
 	for _, n := range r.nodes.named {
-		if r.now.Before(r.burials.gate(n, r.cfg.StopGate)) {
+		if r.now.Before(r.burials.gate(n, r.last.stopGate(&r.cfg))) {
 			return true
 		}
 	}

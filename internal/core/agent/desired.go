@@ -1,6 +1,10 @@
 package agent
 
-import "github.com/zeekfleet/zeekfleet/internal/mgmt"
+import (
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
 
 // occasion is what makes another configuration desired, as far as people want to know.
 type occasion int
@@ -163,6 +167,9 @@ func (r *rollout) stopAll() {
 	for _, n := range r.nodes.all() {
 		n.wanted, n.fresh, n.kept, n.rests, n.held = false, false, false, false, false
 		r.halt(n)
+		if r.last.end != (time.Time{}) && n.stopping() && !n.proc.halt.sent.IsZero() {
+			n.proc.halt = &halt{since: r.now} // it is asked again: it had longer before
+		}
 		r.setState(n, mgmt.Stopped, "stopped: the agent stops all its nodes and ends")
 	}
 }

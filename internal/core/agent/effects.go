@@ -55,10 +55,13 @@ type (
 	}
 	// Stop asks for the end of a process: SIGTERM, and SIGKILL if the process has
 	// not ended some time later. It comes only after Started or Adopted. Exited or
-	// StopFailed answers it. After StopFailed it may come again.
+	// StopFailed answers it. After StopFailed it may come again, and so it may after a
+	// Shutdown that leaves less time. Within, if it is not zero, bounds the time until
+	// SIGKILL.
 	Stop struct {
 		Node   mgmt.NodeName
 		Launch uint64
+		Within time.Duration
 	}
 
 	// ToController sends Msg on this agent's topic: to Peer alone, or to all

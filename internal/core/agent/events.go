@@ -139,7 +139,9 @@ type (
 
 	// Shutdown asks for the end of all processes. StoppedAll follows when they have
 	// ended. The machine refuses further requests. The saved State stays as it is.
-	Shutdown struct{}
+	// Within, if it is not zero, is the time until StoppedAll. A process that needs longer is
+	// killed before, and one that outlives even that is left behind.
+	Shutdown struct{ Within time.Duration }
 
 	// Measure asks the nodes for their figures. Measured follows for each that answers.
 	Measure struct{}

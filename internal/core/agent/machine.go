@@ -121,7 +121,7 @@ func (m *Machine) handle(ev Event) {
 	case Saved:
 		m.saved(ev)
 	case Shutdown:
-		m.shutdown()
+		m.shutdown(ev)
 	case Measure:
 		m.measure()
 	case Tick:
@@ -147,20 +147,24 @@ func (m *Machine) proceed() {
 	m.options.tellAll()
 	m.settle()
 	m.rollout.advance()
-	if m.mode == stopping && m.rollout.nodes.allEnded() {
+	if m.mode == stopping && (m.rollout.nodes.allEnded() || m.rollout.last.over(m.now)) {
 		m.mode = stopped
+		if left := m.rollout.nodes.sorted(func(n *node) bool { return n.proc != nil && n.stuck() == "" }); len(left) > 0 {
+			m.emit(Note{Level: Error, Text: "nodes have not ended in time, and are left behind", Err: names(left)})
+		}
 		m.emit(StoppedAll{})
 	}
 }
 
 // shutdown has every process stopped, and none started any more. The saved
 // configuration stays as it is.
-func (m *Machine) shutdown() {
+func (m *Machine) shutdown(ev Shutdown) {
 	if m.mode == stopping || m.mode == stopped {
 		return
 	}
 	m.mode = stopping
 	m.requests.failAll("agent is shutting down")
+	m.rollout.last = endBy(m.now, ev.Within)
 	m.rollout.stopAll()
 }
 
@@ -176,6 +180,9 @@ func (m *Machine) NextWake() (time.Time, bool) {
 	}
 	if f := m.proposals.fetching; f != nil && !f.until.IsZero() {
 		w.at(f.until)
+	}
+	if m.mode == stopping && !m.rollout.last.end.IsZero() {
+		w.at(m.rollout.last.end)
 	}
 	m.rollout.wakeUp(&w)
 	return w.next, !w.next.IsZero()

@@ -23,6 +23,7 @@ type rollout struct {
 	launches uint64    // the highest number of a launch so far
 	outcomes []outcome // that the requests were not told yet
 	layouts  *layouts
+	last     lastStop
 }
 
 func newRollout(t *turn) *rollout {
@@ -75,7 +76,7 @@ func (r *rollout) advanceStops() (held bool) {
 			}
 			if n.proc.mayBeStopped() && !wait {
 				n.proc.halt.sent = r.now
-				r.emit(Stop{Node: n.name(), Launch: n.proc.launch})
+				r.emit(Stop{Node: n.name(), Launch: n.proc.launch, Within: r.last.within(r.now)})
 			}
 			blocks := r.blocks(n.proc)
 			blocked = blocked || blocks
@@ -85,7 +86,7 @@ func (r *rollout) advanceStops() (held bool) {
 	return held
 }
 
-func (r *rollout) blocks(p *process) bool { return p.blocks(r.now, r.cfg.StopGate) }
+func (r *rollout) blocks(p *process) bool { return p.blocks(r.now, r.last.stopGate(&r.cfg)) }
 
 func (r *rollout) advanceStarts(held bool) {
 	leaving := r.heldByEnding()
@@ -149,10 +150,10 @@ func (r *rollout) wakeUp(w *wake) {
 			if n.startable() && !n.fresh && !r.burials.of(n) {
 				w.at(n.due)
 			}
-			w.after(r.now, r.burials.gate(n, r.cfg.StopGate))
+			w.after(r.now, r.burials.gate(n, r.last.stopGate(&r.cfg)))
 		case p.halt != nil:
 			if p.halt.stuck == "" {
-				w.after(r.now, p.halt.gate(r.cfg.StopGate))
+				w.after(r.now, p.halt.gate(r.last.stopGate(&r.cfg)))
 			}
 		case p.state == mgmt.Pending:
 			w.after(r.now, p.gate)

@@ -56,6 +56,7 @@ type Fate struct {
 	Stop     time.Duration // from a Stop to its end
 	Burial   time.Duration // from its end until its logs and its crash record are safe
 	Stuck    string        // it cannot be stopped, for this reason
+	Hung     bool          // not even SIGKILL ends it
 	Deaf     bool          // it does not answer dispatches
 	Refuses  string        // it does not take its options, for this reason
 }

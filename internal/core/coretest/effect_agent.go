@@ -45,7 +45,11 @@ func agentEffect(effect any) string {
 	case agent.Start:
 		return fmt.Sprintf("start %s, launch %d", e.Plan.Node.Name, e.Launch)
 	case agent.Stop:
-		return fmt.Sprintf("stop %s, launch %d", e.Node, e.Launch)
+		text := fmt.Sprintf("stop %s, launch %d", e.Node, e.Launch)
+		if e.Within != 0 {
+			text += fmt.Sprintf(" within %v", e.Within)
+		}
+		return text
 	case agent.Tell:
 		return fmt.Sprintf("tell %s what happened after %d", e.Peer, e.After)
 	case agent.Measured:

@@ -85,7 +85,14 @@ func (s *AgentShell) stop(e agent.Stop) {
 		s.After(0, func() { s.Step(agent.StopFailed{Node: e.Node, Launch: e.Launch, Err: why}) })
 		return
 	}
-	s.After(s.Fates[e.Node].Stop, func() { s.exit(e.Node, p, "killed by SIGTERM", mgmt.NodeOutputs{}) })
+	if s.Fates[e.Node].Hung {
+		return
+	}
+	after, reason := s.Fates[e.Node].Stop, "killed by SIGTERM"
+	if e.Within != 0 && after > e.Within {
+		after, reason = e.Within, "killed by SIGKILL"
+	}
+	s.After(after, func() { s.exit(e.Node, p, reason, mgmt.NodeOutputs{}) })
 }
 
 // Kill ends a node's process.
