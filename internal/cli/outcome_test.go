@@ -279,6 +279,7 @@ scripts = "" "a b" z
 interface = 50%%
 cpu_affinity = -1
 env = "A B=q\"\\" EMPTY= LABEL="rack 7" REGION=west
+redefs = x=2 y=1
 metrics_port = 9000
 `
 	check(t, cli.GetConfigOutcome(client.Result{Success: true, Data: config}, false), said{document: ini})

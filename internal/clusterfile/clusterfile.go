@@ -36,6 +36,9 @@ type Cluster struct {
 	// controller here, and Configuration.CaptureDoubts. AsZeekClient there are no
 	// doubts.
 	Doubts []string
+	// Templates are the templates of workers in the file, and the nodes of Config that each
+	// has become.
+	Templates []Template
 }
 
 // Options say how a cluster configuration is read.
@@ -55,6 +58,10 @@ type Options struct {
 	// Pack returns the hash of the bundle that is made of a directory. Nil means that
 	// directories cannot be read: a bundle must be named by its hash.
 	Pack func(name, directory string) (mgmt.BundleHash, error)
+	// Hardware returns the hardware of an instance's host, on which it depends what "auto"
+	// means in a template. It is called once for each instance. Nil means that nobody can
+	// be asked: "auto" is an error.
+	Hardware func(mgmt.InstanceName) (mgmt.Hardware, error)
 	// Dir is the directory to which paths of bundles are relative. Read sets it, except for
 	// standard input.
 	Dir string
@@ -93,8 +100,9 @@ func Read(path string, stdin io.Reader, o Options) (*Cluster, error) {
 //   - An entry of [DEFAULT] is an instance only if its key is no key of nodes.
 //   - A header that lacks a bracket, or that stands behind blanks, is an error.
 //
-// Three kinds of sections are zeekfleet's own: [bundle NAME], [options SELECTOR] and
-// [networks]. Parse resolves them: each node has its bundles and options.
+// Four kinds of sections are zeekfleet's own: [bundle NAME], [options SELECTOR], [networks]
+// and [workers NAME]. Parse resolves them: each node has its bundles and options, and each
+// template of workers has become nodes.
 //
 // If not AsZeekClient, a file without any section is an error. A file with an [instances]
 // section and nothing else says that nothing shall run.
@@ -116,7 +124,7 @@ func Parse(name string, text []byte, o Options) (*Cluster, error) {
 		return &Cluster{Warnings: p.warnings}, err
 	}
 	p.config.ID = uuid.NewString()
-	c := &Cluster{Config: p.config, Warnings: p.warnings}
+	c := &Cluster{Config: p.config, Warnings: p.warnings, Templates: p.expanded}
 	if !o.AsZeekClient {
 		_, doubts := p.config.Check(mgmt.Rules{})
 		for _, text := range append(doubts, p.config.CaptureDoubts()...) {
@@ -135,6 +143,10 @@ type clusterParser struct {
 	withoutInstance []*ini.Section
 	own             []*ini.Section // options and networks
 	values          int            // the bytes of all values so far
+	described       int            // the sections of nodes and templates so far
+	templates       []*template
+	expanded        []Template
+	makers          map[mgmt.NodeName]*ini.Section // of the nodes, if there are templates
 }
 
 // value returns the value of e in section s.
@@ -185,6 +197,15 @@ func (p *clusterParser) parse() error {
 		if p.isBundle(s) {
 			continue
 		}
+		p.described++
+		if p.isTemplate(s) {
+			t, err := p.template(s)
+			if err != nil {
+				return err
+			}
+			p.templates = append(p.templates, t)
+			continue
+		}
 		if ini.OwnSection(s.Name) && strings.Contains(s.Name, " ") && !p.AsZeekClient {
 			return p.file.ErrorAt(s.Line, "[%s] has keys of a node: a node's name has no blanks, and no option is named role, type or command", ini.Clip(s.Name))
 		}
@@ -194,12 +215,20 @@ func (p *clusterParser) parse() error {
 		}
 		p.config.Nodes = append(p.config.Nodes, n)
 	}
+	if err := p.expand(); err != nil {
+		return err
+	}
+	return p.resolve()
+}
+
+// resolve gives the nodes their instances, options and bundles.
+func (p *clusterParser) resolve() error {
 	listed := p.file.ByName[instances]
 	switch {
 	case len(p.withoutInstance) > 0 && p.NameInstances:
 		s := p.withoutInstance[0]
 		return p.file.ErrorAt(s.Line, "node %s lacks \"instance\": name the instance that runs it", ini.Quote(s.Name))
-	case len(p.withoutInstance) > 0 && len(p.withoutInstance) < len(p.config.Nodes):
+	case len(p.withoutInstance) > 0 && len(p.withoutInstance) < p.described:
 		return p.file.ErrorOfBoth(p.withoutInstance[0].Line, "either all or no nodes must state instances")
 	case len(p.withoutInstance) > 0 && listed != nil:
 		return p.file.ErrorOfBoth(listed.Line, "omit instances section when skipping instances in node definitions")
@@ -330,8 +359,12 @@ func (p *clusterParser) warnUnlisted() {
 		if known[n.Instance] {
 			continue
 		}
-		line := p.file.ByName[string(n.Name)].Line
-		if e := p.file.ByName[string(n.Name)].ByKey["instance"]; e != nil {
+		s := p.makers[n.Name]
+		if s == nil {
+			s = p.file.ByName[string(n.Name)]
+		}
+		line := s.Line
+		if e := s.ByKey["instance"]; e != nil {
 			line = e.Line
 		}
 		meant := ""

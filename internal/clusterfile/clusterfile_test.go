@@ -260,11 +260,11 @@ func TestParseRefuses(t *testing.T) {
 		"a role that is no role":                 {node("role = standalone\n"), `c.ini:5: invalid node "w" configuration: role "standalone" is invalid: it can be manager, logger, proxy, worker`},
 		"an unknown key":                         {node("role=worker\ninterfce = eth0\n"), `c.ini:6: invalid node "w" configuration: unknown key "interfce"; did you mean "interface"?`},
 		"a misspelt key that is required":        {node("rol=worker\n"), `c.ini:5: invalid node "w" configuration: unknown key "rol"; did you mean "role"?`},
-		"an unknown key that resembles none":     {node("role=worker\nflavour = x\n"), `c.ini:6: invalid node "w" configuration: unknown key "flavour"; there are command, cpu_affinity, env, instance, interface, metrics_port, port, role, scripts, state, type`},
+		"an unknown key that resembles none":     {node("role=worker\nflavour = x\n"), `c.ini:6: invalid node "w" configuration: unknown key "flavour"; there are command, cpu_affinity, env, instance, interface, metrics_port, port, redefs, role, scripts, state, type`},
 		"a default nearly a key":                 {"[DEFAULT]\ninterfaec = lo\n[w]\nrole = worker\n", `c.ini:2: [DEFAULT]: unknown key "interfaec"; did you mean "interface"?`},
 		"zeekctl's host":                         {node("role=worker\nhost = 192.0.2.1\n"), `c.ini:6: invalid node "w" configuration: unknown key "host", which is zeekctl's: set "instance" to the name of that host's agent`},
-		"zeekctl's lb_procs":                     {node("role=worker\nlb_procs = 4\n"), `c.ini:6: invalid node "w" configuration: unknown key "lb_procs", which is zeekctl's: write a section for each worker, all with one "interface" that shares its packets, such as af_packet::eth0`},
-		"zeekctl's key in the defaults":          {"[DEFAULT]\npin_cpus = 1,2\n[w]\nrole = worker\n", `c.ini:2: [DEFAULT]: unknown key "pin_cpus", which is zeekctl's: set "cpu_affinity" in each worker's section`},
+		"zeekctl's lb_procs":                     {node("role=worker\nlb_procs = 4\n"), `c.ini:6: invalid node "w" configuration: unknown key "lb_procs", which is zeekctl's: write a section [workers NAME] with "workers" and "interface" for all of them`},
+		"zeekctl's key in the defaults":          {"[DEFAULT]\npin_cpus = 1,2\n[w]\nrole = worker\n", `c.ini:2: [DEFAULT]: unknown key "pin_cpus", which is zeekctl's: set it in a section [workers NAME], or set "cpu_affinity" in each worker's section`},
 		"two keys for the role":                  {node("role=worker\ntype=logger\n"), `c.ini:6: invalid node "w" configuration: "type" and "role" say the same: keep "role"`},
 		"a comment behind an interface":          {node("role=worker\ninterface = eth0 # mirror\n"), `c.ini:6: invalid node "w" configuration: "# mirror" would be part of the value: a comment needs a line of its own`},
 		"a comment behind scripts":               {node("role=worker\nscripts = a.zeek ; mine\n"), `c.ini:6: invalid node "w" configuration: "; mine" would be part of the value: a comment needs a line of its own`},
@@ -374,6 +374,8 @@ func FuzzParse(f *testing.F) {
 	f.Add("[instances]\nx\ny\n[options]\nA::b = 1\n[options @workers]\nA::b = %%\n[options %y]\nA::c=\n  d\n[options w]\nA::b=\"#\"\n" +
 		"[networks]\nfd00::/8 = a: b\n10.0.0.0/8  Private\n[bundle a]\nhash = sha256:" + strings.Repeat("0", 64) + "\nnodes = @workers \"l\"\nload = main x\n" +
 		"[w]\nrole=worker\ninstance=x\n[l]\nrole=logger\ninstance=y\n[options-x]\ncommand=/bin/x\ninstance=x\n[options]")
+	f.Add("[instances]\nx\nx2\n[DEFAULT]\nenv=A=1\n[workers]\ninstances=x*\ninterface=eth0 a.b\nworkers=3\npin_cpus=1-2,4\nring_size=1MiB\nblock_timeout=10ms\n" +
+		"[w]\nrole=worker\ninstance=x\ninterface=af_packet::eth0\nredefs=AF_Packet::fanout_id=7 A=\n[workers p]\ninstance=x\ninterface=zc:e\nlb_method=pf_ring\nworkers=2\nname=p\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		lenient := clusterfile.Options{Hostname: "h", AsZeekClient: true}
 		strictly, err := clusterfile.Parse("f", []byte(text), clusterfile.Options{Hostname: "h"})
@@ -381,6 +383,8 @@ func FuzzParse(f *testing.F) {
 		first, lenientErr := clusterfile.Parse("f", []byte(text), lenient)
 		oneLine(t, lenientErr)
 		switch {
+		case err == nil && len(strictly.Templates) > 0:
+			first = strictly // zeek-client takes a template for a node
 		case err == nil && lenientErr != nil:
 			t.Fatalf("as zeek-client: %v, which we take", lenientErr)
 		case lenientErr != nil:
@@ -407,6 +411,7 @@ func FuzzParse(f *testing.F) {
 		sorted := []cmp.Option{
 			cmpopts.SortSlices(func(a, b mgmt.Node) bool { return a.Name < b.Name }),
 			cmpopts.SortSlices(func(a, b mgmt.Instance) bool { return a.Name < b.Name }),
+			cmpopts.SortSlices(func(a, b mgmt.Option) bool { return a.Name+"="+a.Value < b.Name+"="+b.Value }),
 			cmpopts.EquateEmpty(),
 		}
 		if diff := cmp.Diff(first.Config, again.Config, append(sorted, clusterOptions...)...); diff != "" {

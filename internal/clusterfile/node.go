@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/ini"
@@ -13,7 +14,7 @@ import (
 
 // nodeKeys are all keys that a node's section may have, sorted.
 var nodeKeys = []string{
-	"command", "cpu_affinity", "env", "instance", "interface", "metrics_port", "port", "role", "scripts", "state", "type",
+	"command", "cpu_affinity", "env", "instance", "interface", "metrics_port", "port", "redefs", "role", "scripts", "state", "type",
 }
 
 // node reads a node's section (spec zeek-client 7.3).
@@ -29,8 +30,7 @@ func (p *clusterParser) node(s *ini.Section) (mgmt.Node, error) {
 	n.Role = r.role()
 	n.Port = r.port("port", "port", port)
 	n.MetricsPort = r.port("metrics_port", "metrics port", metricsPort)
-	n.Scripts = r.scripts()
-	n.Env = r.env()
+	r.common(&n)
 	n.Command = r.command()
 	if !p.AsZeekClient {
 		r.refuseUnused()
@@ -41,11 +41,19 @@ func (p *clusterParser) node(s *ini.Section) (mgmt.Node, error) {
 	return n, r.err
 }
 
+// common reads what a template of workers has, too.
+func (r *nodeReader) common(n *mgmt.Node) {
+	n.Scripts = r.scripts()
+	n.Env = r.env()
+	n.Options = r.redefs()
+}
+
 // nodeReader reads the keys of one section. It keeps the first error.
 type nodeReader struct {
 	*clusterParser
-	section *ini.Section
-	err     error
+	section  *ini.Section
+	template bool // the section is a template
+	err      error
 }
 
 // fail keeps a mistake, unless there was one before. The mistake is in the entry
@@ -57,6 +65,10 @@ func (r *nodeReader) fail(key, format string, args ...any) {
 	line := r.section.Line
 	if e := r.file.Lookup(r.section, key); e != nil {
 		line = e.Line
+	}
+	if r.template {
+		r.err = r.file.ErrorAt(line, "[%s]: %s", ini.Clip(r.section.Name), fmt.Sprintf(format, args...))
+		return
 	}
 	r.err = r.file.ErrorOfBoth(line, "invalid node %s configuration: %s", ini.Quote(r.section.Name), fmt.Sprintf(format, args...))
 }
@@ -187,6 +199,37 @@ func (r *nodeReader) command() []string {
 	return words
 }
 
+// redefs reads the script options that Zeek gets as arguments.
+func (r *nodeReader) redefs() []mgmt.Option {
+	text := r.text("redefs")
+	if text == nil || *text == "" {
+		return nil
+	}
+	words, err := ini.SplitWords(*text)
+	if err != nil {
+		r.fail("redefs", "redefs: %v", err)
+	}
+	var options []mgmt.Option
+	for _, word := range words {
+		name, value, ok := strings.Cut(word, "=")
+		if !ok {
+			r.fail("redefs", "redefs: %s is no assignment: write NAME=VALUE, such as AF_Packet::fanout_id=5", ini.Quote(word))
+			return nil
+		}
+		options = append(options, mgmt.Option{Name: name, Value: value})
+	}
+	sortOptions(options)
+	return options
+}
+
+// sortOptions sorts options by name and value: they are a set.
+func sortOptions(options []mgmt.Option) {
+	sort.Slice(options, func(i, j int) bool {
+		a, b := options[i], options[j]
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value)) < 0
+	})
+}
+
 func (r *nodeReader) env() map[string]string {
 	text := r.text("env")
 	if text == nil || *text == "" {
@@ -248,10 +291,10 @@ func unknownKey(key string) string {
 // same here.
 var zeekctlKeys = map[string]string{
 	"host":          "set \"instance\" to the name of that host's agent",
-	"lb_procs":      "write a section for each worker, all with one \"interface\" that shares its packets, such as af_packet::eth0",
-	"lb_method":     "name the method in each worker's \"interface\", such as af_packet::eth0",
-	"lb_interfaces": "write a section for each worker, with its \"interface\"",
-	"pin_cpus":      "set \"cpu_affinity\" in each worker's section",
+	"lb_procs":      "write a section [workers NAME] with \"workers\" and \"interface\" for all of them",
+	"lb_method":     "set it in a section [workers NAME] for all of them, or name the method in \"interface\", such as af_packet::eth0",
+	"lb_interfaces": "write a section [workers NAME] with \"lb_method = interfaces\", and all interfaces in \"interface\"",
+	"pin_cpus":      "set it in a section [workers NAME], or set \"cpu_affinity\" in each worker's section",
 	"env_vars":      "set \"env\" to NAME=VALUE pairs, separated by blanks",
 	"aux_scripts":   "set \"scripts\", separated by blanks",
 	"zone_id":       "give the instance in [instances] an address without a zone",
@@ -268,7 +311,7 @@ func (p *clusterParser) unusedDefaults() error {
 	}
 	for _, e := range p.file.Defaults.Entries {
 		switch {
-		case slices.Contains(nodeKeys, e.Key) || e.Referred:
+		case slices.Contains(nodeKeys, e.Key) || e.Referred || len(p.templates) > 0 && slices.Contains(onlyTemplates, e.Key):
 		case zeekctlKeys[e.Key] != "" || mgmt.Nearest(e.Key, nodeKeys) != "":
 			return p.file.ErrorAt(e.Line, "[%s]: %s", ini.DefaultSection, unknownKey(e.Key))
 		default:

@@ -49,21 +49,13 @@ func writeSection(b *strings.Builder, name string, entries []nodeEntry) {
 // Lacks returns warnings about the parts of c that Text leaves out, because a cluster file
 // has no place for them. whole names what shows them.
 func Lacks(c mgmt.Configuration, whole string) []string {
-	var nodes, addresses []string
-	for _, n := range byName(c.Nodes, nameOfNode) {
-		if len(n.Options) > 0 {
-			nodes = append(nodes, string(n.Name))
-		}
-	}
+	var addresses []string
 	for _, in := range byName(c.Instances, nameOfInstance) {
 		if in.ListenPort == nil && in.Host.IsValid() && in.Host != mgmt.UnknownHost {
 			addresses = append(addresses, string(in.Name))
 		}
 	}
 	var lacks []string
-	if len(nodes) > 0 {
-		lacks = append(lacks, "the INI form has no place for options, which are left out here: those of "+mgmt.FewNames(nodes, maxNamed)+"; "+whole+" shows them")
-	}
 	if len(addresses) > 0 {
 		lacks = append(lacks, "the INI form has no place for an address without a port, which is left out here: that of "+mgmt.FewNames(addresses, maxNamed)+"; "+whole+" shows it")
 	}
@@ -124,6 +116,15 @@ func nodeEntries(n mgmt.Node) []nodeEntry {
 			words = append(words, word)
 		}
 		add("env", strings.Join(words, " "))
+	}
+	if len(n.Options) > 0 {
+		options := slices.Clone(n.Options)
+		sortOptions(options)
+		var words []string
+		for _, o := range options {
+			words = append(words, ini.Word(o.Name+"="+o.Value))
+		}
+		add("redefs", strings.Join(words, " "))
 	}
 	if n.MetricsPort != nil {
 		add("metrics_port", strconv.Itoa(int(n.MetricsPort.Number)))

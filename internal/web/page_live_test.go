@@ -139,7 +139,7 @@ func TestRevisionsAreClusterFiles(t *testing.T) {
 	if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Disposition") != `attachment; filename="cluster-3.ini"` || answer.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
 		t.Errorf("got %s %v", answer.Status, answer.Header)
 	}
-	shows(t, text, "# revision 3, deployed at 2026-", "# the INI form has no place for options, which are left out here: those of w; the JSON of the API shows them\n", "[instances]\na\n", "[w]\ninstance = a\n", "interface = eth0\n")
+	shows(t, text, "# revision 3, deployed at 2026-", "redefs = M::x=T\n", "[instances]\na\n", "[w]\ninstance = a\n", "interface = eth0\n")
 	if _, text := s.ask("GET", "/revisions/2/cluster.ini", "viewer", "", "Accept: text/html"); !strings.HasSuffix(text, "\n\n[instances]\nold\n\n") {
 		t.Errorf("a past revision: got %q", text)
 	}
@@ -151,6 +151,6 @@ func TestRevisionsAreClusterFiles(t *testing.T) {
 	if answer, _ := s.browse("/revisions/3/cluster.ini", nil); answer.StatusCode != http.StatusSeeOther {
 		t.Errorf("nobody: got %s", answer.Status)
 	}
-	shows(t, s.page("/revisions/3", "viewer"), `href="/revisions/3/cluster.ini"`, "Of the cluster file: the INI form has no place for options")
+	shows(t, s.page("/revisions/3", "viewer"), `href="/revisions/3/cluster.ini"`, "Of the cluster file: the INI form has no place for an address")
 	shows(t, s.page("/deployments", "viewer"), `href="/revisions/3/cluster.ini"`, `href="/revisions/2/cluster.ini"`)
 }
