@@ -61,7 +61,7 @@ func newAgentCommand(s streams) *cobra.Command {
 	}
 	join.add(cmd)
 	app.Defaults().AddAgentFlags(cmd.Flags())
-	for _, sub := range []*cobra.Command{newAgentCSRCommand(s), newAgentInstallCommand(s), newAgentNodesCommand(s), newAgentAuditCommand(s), newAgentCrashesCommand(s)} {
+	for _, sub := range []*cobra.Command{newAgentJoinCommand(s), newAgentCSRCommand(s), newAgentInstallCommand(s), newAgentNodesCommand(s), newAgentAuditCommand(s), newAgentCrashesCommand(s)} {
 		completeArguments(sub)
 		cmd.AddCommand(sub)
 	}
@@ -92,11 +92,37 @@ type joinFlags struct {
 }
 
 func (j *joinFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&j.address, "join", "", "first join the cluster of the controller at `HOST[:PORT]`; an agent that has joined already only notes the address")
+	j.addToken(cmd)
+}
+
+func (j *joinFlags) addToken(cmd *cobra.Command) {
 	fs := cmd.Flags()
-	fs.StringVar(&j.address, "join", "", "first join the cluster of the controller at `HOST[:PORT]`; an agent that has joined already only notes the address")
-	fs.StringVar(&j.token.Token, "token", "", "`TOKEN` from zeekfleet token create, for --join ("+cli.EnvToken+")")
+	fs.StringVar(&j.token.Token, "token", "", "`TOKEN` from zeekfleet token create, for joining ("+cli.EnvToken+")")
 	fs.StringVar(&j.token.File, "token-file", "", "`FILE` with the token; - is standard input")
 	fs.BoolVar(&j.replace, "replace", false, "join although this agent has joined before, or although another agent has the name; the certificates of the other agent are revoked")
+}
+
+// newAgentJoinCommand returns the command that joins a cluster and does nothing else. A
+// service manager can then start the agent without a token.
+func newAgentJoinCommand(s streams) *cobra.Command {
+	var join joinFlags
+	cmd := &cobra.Command{
+		Use:   "join HOST[:PORT]",
+		Short: "Join a controller's cluster, and end",
+		Long: "Join the cluster of the controller at HOST, with a token that \"zeekfleet token\n" +
+			"create\" prints there: get the name and the certificates of this host's agent.\n" +
+			"Then start the agent, as with systemctl enable --now zeekfleet-agent. It does what\n" +
+			"\"zeekfleet agent --join\" does, and does not run the agent.",
+		Args: wantArgs(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			join.address = args[0]
+			return join.run(cmd, s)
+		},
+	}
+	join.addToken(cmd)
+	addStateDirFlags(cmd)
+	return cmd
 }
 
 // run joins the cluster, if --join says so. Neither this process nor the nodes that it
@@ -112,7 +138,7 @@ func (j *joinFlags) run(cmd *cobra.Command, s streams) error {
 		}
 		return nil
 	}
-	set, err := settings.ResolveJoining(sources(cmd.Flags()))
+	set, err := settings.ResolveJoining(daemonSources("agent", cmd.Flags()))
 	if err != nil {
 		return failed(err)
 	}

@@ -49,7 +49,7 @@ func newAgentCSRCommand(s streams) *cobra.Command {
 			if err != nil {
 				return badFlag("controller", controller, err.Error())
 			}
-			stateDir, err := settings.AgentStateDir(sources(cmd.Flags()))
+			stateDir, err := settings.AgentStateDir(daemonSources("agent", cmd.Flags()))
 			if err != nil {
 				return failed(err)
 			}
@@ -94,7 +94,7 @@ func newAgentInstallCommand(s streams) *cobra.Command {
 			"(zeekfleet agent), or start it again.",
 		Args: wantArgs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			stateDir, err := settings.AgentStateDir(sources(cmd.Flags()))
+			stateDir, err := settings.AgentStateDir(daemonSources("agent", cmd.Flags()))
 			if err != nil {
 				return failed(err)
 			}

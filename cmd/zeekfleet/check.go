@@ -75,6 +75,6 @@ func controllerBeside(agentFlags *pflag.FlagSet) (settings.Controller, error) {
 	if err := errors.Join(errs...); err != nil {
 		return settings.Controller{}, err
 	}
-	c, _, err := settings.ResolveController(sources(own))
+	c, _, err := settings.ResolveController(controllerSources(own))
 	return c, err
 }

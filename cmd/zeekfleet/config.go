@@ -41,7 +41,7 @@ func showSettings(daemon string, resolve func(settings.Sources) ([]settings.Entr
 		Short: "Show the " + daemon + "'s settings",
 		Args:  wantArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			entries, err := resolve(sources(cmd.Flags()))
+			entries, err := resolve(daemonSources(daemon, cmd.Flags()))
 			if err != nil {
 				return failed(err)
 			}

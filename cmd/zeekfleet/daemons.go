@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,7 @@ func newControllerCommand(streams) *cobra.Command {
 		Args: wantArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			surviveClosedPipes()
-			set, _, err := settings.ResolveController(sources(cmd.Flags()))
+			set, _, err := settings.ResolveController(controllerSources(cmd.Flags()))
 			if err != nil {
 				return failed(err)
 			}
@@ -76,9 +77,27 @@ func sources(flags *pflag.FlagSet) settings.Sources {
 	return settings.Sources{Flags: flags, LookupEnv: os.LookupEnv, Defaults: app.Defaults(), Hostname: host}
 }
 
+// systemDir has the settings of the daemons that the packages install.
+const systemDir = "/etc/zeekfleet"
+
+// daemonSources are the sources of the daemon of this host called name. For root these are
+// also the settings in systemDir, so that root's commands and the service agree.
+func daemonSources(name string, flags *pflag.FlagSet) settings.Sources {
+	src := sources(flags)
+	if os.Geteuid() == 0 {
+		src.System = filepath.Join(systemDir, name+".yaml")
+	}
+	return src
+}
+
+// controllerSources are the sources of this host's controller.
+func controllerSources(flags *pflag.FlagSet) settings.Sources {
+	return daemonSources("controller", flags)
+}
+
 // agentSources are the sources of this host's agent, which may have joined a cluster.
 func agentSources(flags *pflag.FlagSet) settings.Sources {
-	src := sources(flags)
+	src := daemonSources("agent", flags)
 	src.Joined = app.Joined
 	return src
 }

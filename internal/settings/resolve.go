@@ -2,7 +2,10 @@ package settings
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/pflag"
@@ -20,6 +23,9 @@ type Sources struct {
 	// ReadFile returns the text of a configuration file. Nil means the function
 	// ReadFile.
 	ReadFile func(path string) ([]byte, error)
+	// System is a configuration file that counts if no flag and no variable names one, and
+	// if it exists. Empty means that there is none.
+	System string
 	// Joined returns what follows for an agent from its having joined a cluster. The
 	// agent's credentials are below its state directory. Nil means that it has not joined.
 	Joined func(stateDir string) (Joined, error)
@@ -76,13 +82,18 @@ func (s Sources) flag(name string) (string, bool) {
 	return f.Value.String(), true
 }
 
-// file reads the configuration file. A flag or the environment names it, if there
-// is one.
+// file reads the configuration file. A flag or the environment names it, or else it is
+// System, if there is one.
 func (s Sources) file() (file, error) {
 	from := "--" + ConfigFlag
 	path, given := s.flag(ConfigFlag)
 	if !given {
 		from, path = ConfigEnv, s.env(ConfigEnv)
+	}
+	if path == "" && s.System != "" {
+		if _, err := os.Stat(s.System); !errors.Is(err, fs.ErrNotExist) {
+			from, path = "the system's", s.System
+		}
 	}
 	if path == "" {
 		return file{}, nil
