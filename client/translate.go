@@ -36,6 +36,7 @@ func (n Node) mgmt() mgmt.Node {
 			return mgmt.Bundle{Name: b.Name, Kind: mgmt.BundleKind(b.Kind), Hash: mgmt.BundleHash(b.Hash)}
 		}),
 		RunOptions: each(n.RunOptions, func(o Option) mgmt.Option { return mgmt.Option(o) }),
+		Limits:     mgmt.Limits(n.Limits),
 	}
 }
 
@@ -106,6 +107,7 @@ func nodeOf(n mgmt.Node) Node {
 			return Bundle{Name: b.Name, Kind: string(b.Kind), Hash: string(b.Hash)}
 		}),
 		RunOptions: each(n.RunOptions, func(o mgmt.Option) Option { return Option(o) }),
+		Limits:     Limits(n.Limits),
 	}
 }
 

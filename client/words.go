@@ -66,6 +66,16 @@ type Node struct {
 	// change without a restart.
 	Bundles    []Bundle
 	RunOptions []Option
+	// Limits bound what the node takes of its host. They change without a restart.
+	Limits Limits
+}
+
+// Limits bound what a node takes of its host. The zero value of a field leaves it to the
+// host.
+type Limits struct {
+	Memory    uint64 `json:"memory,omitempty"`     // bytes
+	CPUWeight uint64 `json:"cpu_weight,omitempty"` // from 1 to 10000; everybody has 100
+	Nice      int    `json:"nice,omitempty"`       // from -20, the highest priority, to 19
 }
 
 // Bundle is a directory tree that a node uses. Kind is "scripts" or "data". Hash names its

@@ -75,7 +75,7 @@ type PlannedNode struct {
 	Instance string   `json:"instance"`
 	Node     string   `json:"node"`
 	Role     string   `json:"role" enum:"LOGGER,MANAGER,PROXY,WORKER"`
-	Action   string   `json:"action" enum:"none,start,stop,restart,options" doc:"What happens to the node."`
+	Action   string   `json:"action" enum:"none,start,stop,restart,options,limits" doc:"What happens to the node."`
 	Because  []string `json:"because,omitempty" nullable:"false" doc:"A reason for each thing that has changed."`
 	Stopped  bool     `json:"stopped,omitempty" doc:"Whether a user has stopped the node. It stays stopped."`
 }
@@ -89,6 +89,7 @@ const (
 	ActionPause   = "pause"
 	ActionResume  = "resume"
 	ActionOptions = "options" // are set while the node runs
+	ActionLimits  = "limits"  // change while the node runs
 )
 
 // PlannedBundle is a bundle whose content a deployment changes.

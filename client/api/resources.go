@@ -232,6 +232,14 @@ type ConfiguredNode struct {
 	Command     []string          `json:"command,omitempty" nullable:"false" doc:"A program, with its arguments, that the agent runs in place of Zeek."`
 	Bundles     []NodeBundle      `json:"bundles,omitempty" nullable:"false" doc:"Directory trees that the node uses, in the order in which it looks for scripts."`
 	RunOptions  map[string]string `json:"run_options,omitempty" doc:"Options of Zeek's configuration framework. They change without a restart."`
+	Limits      *NodeLimits       `json:"limits,omitempty" doc:"What the node takes of its host at most. They change without a restart."`
+}
+
+// NodeLimits bound what a node takes of its host. Zero leaves a limit to the host.
+type NodeLimits struct {
+	Memory    int64 `json:"memory,omitempty" minimum:"0" doc:"The memory of the node and of the programs that it starts, in bytes. Absent: the agent's zeek.memory_limit."`
+	CPUWeight int   `json:"cpu_weight,omitempty" minimum:"0" maximum:"10000" doc:"Its share of the processors when they are all busy, from 1. Absent: 100, as everybody has."`
+	Nice      int   `json:"nice,omitempty" minimum:"-20" maximum:"19" doc:"The scheduling priority: -20 is the highest."`
 }
 
 // NodeBundle is a bundle that a node uses.

@@ -170,6 +170,9 @@ func (g *goroutines) Start(spec proc.Spec) error {
 
 func (g *goroutines) Stop(string, uint64, time.Duration) error { return proc.ErrNoSuchLaunch }
 
+// Limit does nothing: the nodes of a benchmark are goroutines.
+func (g *goroutines) Limit(string, uint64, proc.Limits) error { return nil }
+
 func (g *goroutines) Forget(string, uint64) {}
 
 func (g *goroutines) Events() <-chan proc.Event { return g.events }

@@ -70,6 +70,9 @@ func nodeJSON(n client.Node) document {
 		}
 		d["run_options"] = options
 	}
+	if n.Limits != (client.Limits{}) {
+		d["limits"] = n.Limits
+	}
 	return d
 }
 

@@ -147,7 +147,7 @@ func eventRow(e api.Event) []show.Cell {
 
 // stepActions are the actions with which the causes of steps begin.
 var stepActions = []string{
-	api.ActionNone, api.ActionStart, api.ActionStop, api.ActionRestart, api.ActionOptions, api.ActionPause, api.ActionResume,
+	api.ActionNone, api.ActionStart, api.ActionStop, api.ActionRestart, api.ActionOptions, api.ActionLimits, api.ActionPause, api.ActionResume,
 }
 
 // eventState returns the state after an event, and why it has come. Operations and their

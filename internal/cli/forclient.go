@@ -32,6 +32,7 @@ func nodeForClient(n mgmt.Node) client.Node {
 		Env:         n.Env,
 		MetricsPort: portForClient(n.MetricsPort),
 		Command:     n.Command,
+		Limits:      client.Limits(n.Limits),
 	}
 	for _, o := range n.Options {
 		node.Options = append(node.Options, client.Option(o))
@@ -79,6 +80,7 @@ func nodeFromClient(n client.Node) mgmt.Node {
 		Env:         n.Env,
 		MetricsPort: portFromClient(n.MetricsPort),
 		Command:     n.Command,
+		Limits:      mgmt.Limits(n.Limits),
 	}
 	for _, o := range n.Options {
 		node.Options = append(node.Options, mgmt.Option(o))

@@ -177,7 +177,7 @@ func findingText(f api.Finding) string {
 }
 
 // planCounts counts what a plan does.
-type planCounts struct{ start, restart, stop, options, none int }
+type planCounts struct{ start, restart, stop, options, limits, none int }
 
 func countPlan(plan api.Plan) (n planCounts) {
 	for _, node := range plan.Nodes {
@@ -190,6 +190,8 @@ func countPlan(plan api.Plan) (n planCounts) {
 			n.stop++
 		case api.ActionOptions:
 			n.options++
+		case api.ActionLimits:
+			n.limits++
 		default:
 			n.none++
 		}
@@ -208,7 +210,7 @@ func planSummary(plan api.Plan) string {
 	for _, part := range []struct {
 		n    int
 		text string
-	}{{n.start, "to start"}, {n.restart, "to restart"}, {n.stop, "to stop"}, {n.options, "to get other options"}, {n.none, "unchanged"}} {
+	}{{n.start, "to start"}, {n.restart, "to restart"}, {n.stop, "to stop"}, {n.options, "to get other options"}, {n.limits, "to get other limits"}, {n.none, "unchanged"}} {
 		if part.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.text))
 		}

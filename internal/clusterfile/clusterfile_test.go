@@ -260,7 +260,7 @@ func TestParseRefuses(t *testing.T) {
 		"a role that is no role":                 {node("role = standalone\n"), `c.ini:5: invalid node "w" configuration: role "standalone" is invalid: it can be manager, logger, proxy, worker`},
 		"an unknown key":                         {node("role=worker\ninterfce = eth0\n"), `c.ini:6: invalid node "w" configuration: unknown key "interfce"; did you mean "interface"?`},
 		"a misspelt key that is required":        {node("rol=worker\n"), `c.ini:5: invalid node "w" configuration: unknown key "rol"; did you mean "role"?`},
-		"an unknown key that resembles none":     {node("role=worker\nflavour = x\n"), `c.ini:6: invalid node "w" configuration: unknown key "flavour"; there are command, cpu_affinity, env, instance, interface, metrics_port, port, redefs, role, scripts, state, type`},
+		"an unknown key that resembles none":     {node("role=worker\nflavour = x\n"), `c.ini:6: invalid node "w" configuration: unknown key "flavour"; there are command, cpu_affinity, cpu_weight, env, instance, interface, memory_limit, metrics_port, nice, port, redefs, role, scripts, state, type`},
 		"a default nearly a key":                 {"[DEFAULT]\ninterfaec = lo\n[w]\nrole = worker\n", `c.ini:2: [DEFAULT]: unknown key "interfaec"; did you mean "interface"?`},
 		"zeekctl's host":                         {node("role=worker\nhost = 192.0.2.1\n"), `c.ini:6: invalid node "w" configuration: unknown key "host", which is zeekctl's: set "instance" to the name of that host's agent`},
 		"zeekctl's lb_procs":                     {node("role=worker\nlb_procs = 4\n"), `c.ini:6: invalid node "w" configuration: unknown key "lb_procs", which is zeekctl's: write a section [workers NAME] with "workers" and "interface" for all of them`},

@@ -14,7 +14,7 @@ import (
 
 // nodeKeys are all keys that a node's section may have, sorted.
 var nodeKeys = []string{
-	"command", "cpu_affinity", "env", "instance", "interface", "metrics_port", "port", "redefs", "role", "scripts", "state", "type",
+	"command", "cpu_affinity", "cpu_weight", "env", "instance", "interface", "memory_limit", "metrics_port", "nice", "port", "redefs", "role", "scripts", "state", "type",
 }
 
 // node reads a node's section (spec zeek-client 7.3).
@@ -46,6 +46,7 @@ func (r *nodeReader) common(n *mgmt.Node) {
 	n.Scripts = r.scripts()
 	n.Env = r.env()
 	n.Options = r.redefs()
+	n.Limits = r.limits()
 }
 
 // nodeReader reads the keys of one section. It keeps the first error.
@@ -228,6 +229,31 @@ func sortOptions(options []mgmt.Option) {
 		a, b := options[i], options[j]
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value)) < 0
 	})
+}
+
+// limits reads the limits, which are zeekfleet's own.
+func (r *nodeReader) limits() (l mgmt.Limits) {
+	if text := r.text("memory_limit"); text != nil && *text != "" {
+		var err error
+		if l.Memory, err = mgmt.ParseSize(*text, mgmt.MinMemoryLimit); err != nil {
+			r.fail("memory_limit", "memory_limit %s is %v", ini.Quote(*text), err)
+		}
+	}
+	if n := r.integer("cpu_weight"); n != nil {
+		if *n < 1 || *n > mgmt.MaxCPUWeight {
+			r.fail("cpu_weight", "cpu_weight %d is not from 1 to %d", *n, mgmt.MaxCPUWeight)
+			return l
+		}
+		l.CPUWeight = uint64(*n)
+	}
+	if n := r.integer("nice"); n != nil {
+		if *n < mgmt.MinNice || *n > mgmt.MaxNice {
+			r.fail("nice", "nice %d is not from %d to %d", *n, mgmt.MinNice, mgmt.MaxNice)
+			return l
+		}
+		l.Nice = int(*n)
+	}
+	return l
 }
 
 func (r *nodeReader) env() map[string]string {

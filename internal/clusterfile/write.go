@@ -136,5 +136,18 @@ func nodeEntries(n mgmt.Node) []nodeEntry {
 		}
 		add("command", strings.Join(words, " "))
 	}
+	return append(entries, limitEntries(n.Limits)...)
+}
+
+func limitEntries(l mgmt.Limits) (entries []nodeEntry) {
+	if l.Memory != 0 {
+		entries = append(entries, nodeEntry{"memory_limit", mgmt.SizeText(l.Memory)})
+	}
+	if l.CPUWeight != 0 {
+		entries = append(entries, nodeEntry{"cpu_weight", strconv.FormatUint(l.CPUWeight, 10)})
+	}
+	if l.Nice != 0 {
+		entries = append(entries, nodeEntry{"nice", strconv.Itoa(l.Nice)})
+	}
 	return entries
 }

@@ -33,6 +33,14 @@ func TestExtrasTravelAsOptions(t *testing.T) {
 			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Bundles: []mgmt.Bundle{{Name: "site", Kind: mgmt.ScriptBundle, Hash: "sha256:00"}}, RunOptions: []mgmt.Option{{Name: "A::b", Value: "<c,\"d\">"}}},
 			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Bundles: []mgmt.Bundle{{Name: "site", Kind: mgmt.ScriptBundle, Hash: "sha256:00"}}, RunOptions: []mgmt.Option{{Name: "A::b", Value: "<c,\"d\">"}}},
 		},
+		"limits": {
+			mgmt.Node{Name: "l", Role: mgmt.Worker, State: mgmt.Running, Limits: mgmt.Limits{Memory: 8 << 30, CPUWeight: 200, Nice: -5}},
+			mgmt.Node{Name: "l", Role: mgmt.Worker, State: mgmt.Running, Limits: mgmt.Limits{Memory: 8 << 30, CPUWeight: 200, Nice: -5}},
+		},
+		"limits in another spelling, which an agent refuses": {
+			mgmt.Node{Name: "l", Role: mgmt.Worker, State: mgmt.Running, Options: []mgmt.Option{{Name: "Fleet::limits", Value: `{"nice":-5,"memory":1}`}}},
+			mgmt.Node{Name: "l", Role: mgmt.Worker, State: mgmt.Running, Options: []mgmt.Option{{Name: "Fleet::limits", Value: `{"nice":-5,"memory":1}`}}},
+		},
 		"two lists of bundles, of which the second stays an option": {
 			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Options: []mgmt.Option{{Name: "Fleet::run_options", Value: `[["A::b","c"]]`}, {Name: "Fleet::run_options", Value: `[["A::b","d"]]`}}},
 			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, RunOptions: []mgmt.Option{{Name: "A::b", Value: "c"}}, Options: []mgmt.Option{{Name: "Fleet::run_options", Value: `[["A::b","d"]]`}}},

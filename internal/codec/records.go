@@ -74,6 +74,30 @@ var extras = []extra{
 			n.RunOptions = append(n.RunOptions, mgmt.Option{Name: p[0], Value: p[1]})
 		}
 	}),
+	{option: mgmt.LimitsOption, text: limitsText, take: takeLimits},
+}
+
+// limits are the Limits of a node as JSON.
+type limits struct {
+	Memory    uint64 `json:"memory,omitempty"`
+	CPUWeight uint64 `json:"cpu_weight,omitempty"`
+	Nice      int    `json:"nice,omitempty"`
+}
+
+func limitsText(n mgmt.Node) string {
+	if n.Limits == (mgmt.Limits{}) {
+		return ""
+	}
+	return jsonText(limits(n.Limits))
+}
+
+func takeLimits(n *mgmt.Node, value string) bool {
+	var l limits
+	if json.Unmarshal([]byte(value), &l) != nil || l == (limits{}) || jsonText(l) != value {
+		return false
+	}
+	n.Limits = mgmt.Limits(l)
+	return true
 }
 
 func runOptionPairs(n mgmt.Node) [][2]string {
@@ -90,13 +114,13 @@ func extraOf[T any](option string, list func(mgmt.Node) []T, set func(*mgmt.Node
 		option: option,
 		text: func(n mgmt.Node) string {
 			if l := list(n); len(l) > 0 {
-				return listText(l)
+				return jsonText(l)
 			}
 			return ""
 		},
 		take: func(n *mgmt.Node, value string) bool {
 			var l []T
-			if json.Unmarshal([]byte(value), &l) != nil || len(l) == 0 || listText(l) != value {
+			if json.Unmarshal([]byte(value), &l) != nil || len(l) == 0 || jsonText(l) != value {
 				return false
 			}
 			set(n, l)
@@ -144,11 +168,11 @@ func withExtraOptions(n mgmt.Node) mgmt.Node {
 	return n
 }
 
-// listText returns a list as the value of its option.
-func listText[T any](list []T) string {
-	text, err := json.Marshal(list)
+// jsonText returns an extra as the value of its option.
+func jsonText(extra any) string {
+	text, err := json.Marshal(extra)
 	if err != nil {
-		panic(fmt.Sprintf("codec: marshal a list of texts: %v", err))
+		panic(fmt.Sprintf("codec: marshal %T: %v", extra, err))
 	}
 	return string(text)
 }

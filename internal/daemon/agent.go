@@ -141,6 +141,9 @@ type Processes interface {
 	// the outcome.
 	Start(spec proc.Spec) error
 	Stop(name string, launch uint64, grace time.Duration) error
+	// Limit gives a process other limits while it runs. Unless it returns an error, Events
+	// reports the outcome.
+	Limit(name string, launch uint64, l proc.Limits) error
 	Events() <-chan proc.Event
 	// PIDs returns the PIDs of all processes that live. It has the PID of a process
 	// before the program of the process runs. Any goroutine may call it.

@@ -209,6 +209,8 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 		return a.start(e), nil
 	case agent.Stop:
 		return a.stop(e), nil
+	case agent.Limit:
+		return a.limit(e), nil
 	case agent.ToController:
 		a.toController(e)
 	case agent.ToNodes:

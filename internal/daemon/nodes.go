@@ -36,6 +36,7 @@ type launched struct {
 	awaited bool             // there is no process yet
 	early   map[string]hello // hellos that came before the process had a PID, the last one of each connected peer
 
+	limits mgmt.Limits        // for which the core has asked last
 	asked  atomic.Bool        // the agent has asked the process to end
 	status *statusFile        // nil: none is watched
 	hangUp context.CancelFunc // ends the connection with it; nil: there is none
@@ -62,7 +63,7 @@ func (a *agentShell) start(e agent.Start) *agent.Event {
 		a.cfg.Logger.Warn("node is launched with reservations", "node", string(name), "why", w)
 	}
 	a.warnOfCluster(e.Plan.Cluster, process.ClusterWarnings)
-	p := &launched{launchID: launchID{name, e.Launch}, plan: e.Plan, known: true, facts: process.Facts, awaited: true}
+	p := &launched{launchID: launchID{name, e.Launch}, plan: e.Plan, known: true, facts: process.Facts, awaited: true, limits: e.Plan.Node.Limits}
 	a.nodes[p.launchID] = p
 	if a.cfg.Removed != nil {
 		a.cfg.Removed.Launched(time.Now(), name, removed.Logs{Suffix: p.facts.LogSuffix, Zone: p.facts.Zone})
@@ -111,6 +112,33 @@ func (a *agentShell) stop(e agent.Stop) *agent.Event {
 	return nil
 }
 
+// limit gives a process the limits of its node. If that fails at once, the core's next event
+// says so.
+func (a *agentShell) limit(e agent.Limit) *agent.Event {
+	p := a.nodes[launchID{e.Node, e.Launch}]
+	if p == nil {
+		return nil // it has ended, and the core hears that next
+	}
+	p.limits = e.Limits
+	if err := a.cfg.Processes.Limit(string(e.Node), e.Launch, a.cfg.Launch.Limits(p.facts, e.Limits)); err != nil {
+		return new(agent.Event(agent.Limited{Node: e.Node, Launch: e.Launch, Limits: e.Limits, Err: err.Error()}))
+	}
+	return nil
+}
+
+// limited returns the core's event for the outcome of limit. Nil means that the process has
+// ended: p is nil.
+func (p *launched) limited(ev proc.Limited) agent.Event {
+	if p == nil {
+		return nil
+	}
+	answer := agent.Limited{Node: p.node, Launch: p.number, Limits: p.limits}
+	if ev.Err != nil {
+		answer.Err = ev.Err.Error()
+	}
+	return answer
+}
+
 // stopFailed tells the core that a process could not be signalled. If that
 // process ends later, it has ended by itself.
 func (a *agentShell) stopFailed(ev proc.StopFailed) agent.Event {
@@ -146,6 +174,8 @@ func (a *agentShell) processEvent(ctx context.Context, happened proc.Event) agen
 		}
 	case proc.Exited:
 		return a.exited(ctx, ev)
+	case proc.Limited:
+		return a.nodes[launchID{mgmt.NodeName(ev.Name), ev.Launch}].limited(ev)
 	case proc.StopFailed:
 		return a.stopFailed(ev)
 	case proc.Freed:

@@ -49,6 +49,10 @@ func (servingNodes) Forget(mgmt.NodeName, uint64) {}
 
 func (servingNodes) LayoutUse() mgmt.LayoutUse { return mgmt.OwnEntry }
 
+func (servingNodes) Limits(_ launch.Facts, node mgmt.Limits) proc.Limits {
+	return proc.Limits{}.With(node)
+}
+
 func (servingNodes) Check(plan mgmt.Plan, _ string) (preflight.Check, error) {
 	return preflight.Check{Node: plan.Node.Name}, nil
 }

@@ -24,7 +24,7 @@ type Instance struct {
 	ListenPort *Port             `json:"listen_port,omitempty"`
 }
 
-// Node is form 1 of a mgmt.Node. Command, Bundles and RunOptions came later: a text without
+// Node is form 1 of a mgmt.Node. Command, Bundles, RunOptions and Limits came later: a text without
 // them is the same as before, and an earlier program refuses a text with one.
 type Node struct {
 	Name        mgmt.NodeName     `json:"name"`
@@ -41,6 +41,29 @@ type Node struct {
 	Command     []string          `json:"command,omitempty"`
 	Bundles     []Bundle          `json:"bundles,omitempty"`
 	RunOptions  []Option          `json:"run_options,omitempty"`
+	Limits      *Limits           `json:"limits,omitempty"`
+}
+
+// Limits is form 1 of a mgmt.Limits that is not zero.
+type Limits struct {
+	Memory    uint64 `json:"memory,omitempty"`
+	CPUWeight uint64 `json:"cpu_weight,omitempty"`
+	Nice      int    `json:"nice,omitempty"`
+}
+
+// newLimits returns the form of limits, and nil if there are none.
+func newLimits(l mgmt.Limits) *Limits {
+	if l == (mgmt.Limits{}) {
+		return nil
+	}
+	return new(Limits(l))
+}
+
+func (f *Limits) limits() mgmt.Limits {
+	if f == nil {
+		return mgmt.Limits{}
+	}
+	return mgmt.Limits(*f)
 }
 
 // Bundle is form 1 of a mgmt.Bundle.
@@ -128,6 +151,7 @@ func NewNode(n mgmt.Node) Node {
 		Command:     n.Command,
 		Bundles:     NewBundles(n.Bundles),
 		RunOptions:  each(n.RunOptions, func(o mgmt.Option) Option { return Option(o) }),
+		Limits:      newLimits(n.Limits),
 	}
 }
 
@@ -148,6 +172,7 @@ func (f Node) Node() mgmt.Node {
 		Command:     f.Command,
 		Bundles:     Bundles(f.Bundles),
 		RunOptions:  each(f.RunOptions, func(o Option) mgmt.Option { return mgmt.Option(o) }),
+		Limits:      f.Limits.limits(),
 	}
 }
 

@@ -73,6 +73,7 @@ func (l Embedded) Launch(plan mgmt.Plan, _ uint64) (Process, error) {
 			Stdout: l.Stdout,
 			Stderr: l.Stderr,
 			CPUs:   cpus,
+			Limits: proc.Limits{}.With(n.Limits),
 		},
 		Facts:    facts,
 		Warnings: reservedVariables(n),
@@ -104,6 +105,9 @@ func (l Embedded) facts(dir string) Facts {
 
 // LayoutUse implements Launcher.
 func (Embedded) LayoutUse() mgmt.LayoutUse { return mgmt.OwnEntry }
+
+// Limits implements Launcher. The host has no limits for embedded nodes.
+func (Embedded) Limits(_ Facts, node mgmt.Limits) proc.Limits { return proc.Limits{}.With(node) }
 
 // Forget implements Launcher.
 func (Embedded) Forget(mgmt.NodeName, uint64) {}

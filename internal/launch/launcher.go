@@ -27,6 +27,8 @@ type Launcher interface {
 	Forget(node mgmt.NodeName, number uint64)
 	// LayoutUse says how nodes use the layout of their cluster.
 	LayoutUse() mgmt.LayoutUse
+	// Limits returns the limits of a launched process whose node is to have these.
+	Limits(f Facts, node mgmt.Limits) proc.Limits
 	// Check returns the conditions for a launch of the plan to succeed. It
 	// writes what the check needs below scratch.
 	Check(plan mgmt.Plan, scratch string) (preflight.Check, error)

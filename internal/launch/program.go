@@ -49,7 +49,7 @@ func (p ProgramConfig) launch(plan mgmt.Plan) (Process, error) {
 	}
 	return Process{
 		Spec: proc.Spec{
-			Argv: n.Command, Env: p.environ(n), Dir: facts.Dir, Stdout: p.Stdout, Stderr: p.Stderr, CPUs: cpus, Limits: p.Limits,
+			Argv: n.Command, Env: p.environ(n), Dir: facts.Dir, Stdout: p.Stdout, Stderr: p.Stderr, CPUs: cpus, Limits: p.Limits.With(n.Limits),
 		},
 		Facts:    facts,
 		Warnings: reservedVariables(n),

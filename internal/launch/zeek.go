@@ -168,7 +168,7 @@ func (z *Zeek) launch(plan mgmt.Plan, number uint64) (Process, error) {
 			Stdout: z.cfg.Stdout,
 			Stderr: z.cfg.Stderr,
 			CPUs:   cpus,
-			Limits: z.cfg.Limits,
+			Limits: z.cfg.Limits.With(plan.Node.Limits),
 		},
 		Facts:    facts,
 		Warnings: generated.Warnings, ClusterWarnings: generated.ClusterWarnings,
@@ -256,6 +256,14 @@ func (z *Zeek) webSocketPort(plan mgmt.Plan) (uint16, error) {
 	}
 	z.ports[plan.Node.Name] = port
 	return port, nil
+}
+
+// Limits implements Launcher.
+func (z *Zeek) Limits(f Facts, node mgmt.Limits) proc.Limits {
+	if f.isProgram() {
+		return z.cfg.Programs.Limits.With(node)
+	}
+	return z.cfg.Limits.With(node)
 }
 
 // Recall implements Launcher.

@@ -146,6 +146,7 @@ type lines []byte
 
 // addNode adds the node's own fields. It does not add Command, which a plan of version 1
 // cannot have. RunOptions are no part of a fingerprint: a running node is told of them.
+// Limits are no part either: they are applied to a running node.
 func (t *lines) addNode(n Node) {
 	t.add("node")
 	t.addText("name", string(n.Name))

@@ -166,7 +166,7 @@ func TestEveryFieldIsRendered(t *testing.T) {
 	}
 	for i := range reflect.TypeFor[mgmt.Node]().NumField() {
 		p := plan()
-		if name := set(t, reflect.ValueOf(&p.Node).Elem(), i); name != "Node.State" && name != "Node.RunOptions" { // a running node is told of them
+		if name := set(t, reflect.ValueOf(&p.Node).Elem(), i); name != "Node.State" && name != "Node.RunOptions" && name != "Node.Limits" { // a running node gets them
 			differs(name, p)
 		}
 	}
@@ -185,7 +185,7 @@ func set(t *testing.T, of reflect.Value, i int) string {
 	values := []any{
 		"x", new("x"), []string{"x"}, map[string]string{"x": "y"}, new(int64(1)), netip.MustParseAddr("10.0.0.1"),
 		mgmt.TCPPort(1), new(mgmt.TCPPort(1)), []mgmt.Option{{Name: "x", Value: "y"}},
-		[]mgmt.Bundle{{Name: "x", Kind: mgmt.ScriptBundle, Hash: "sha256:00"}},
+		[]mgmt.Bundle{{Name: "x", Kind: mgmt.ScriptBundle, Hash: "sha256:00"}}, mgmt.Limits{Nice: 1},
 	}
 	at := slices.IndexFunc(values, func(v any) bool {
 		return reflect.TypeOf(v) == field.Type || reflect.TypeOf(v).Kind() == reflect.String && field.Type.Kind() == reflect.String

@@ -87,6 +87,7 @@ func TestDataAndRunOptionsAreAChangeForTheirInstance(t *testing.T) {
 		"nothing":    {config(func(n *mgmt.Node) { n.RunOptions = []mgmt.Option{} }), true},
 		"data":       {config(func(n *mgmt.Node) { n.Bundles = []mgmt.Bundle{bundle("intel", mgmt.DataBundle, "2")} }), false},
 		"an option":  {config(func(n *mgmt.Node) { n.RunOptions = []mgmt.Option{{Name: "A", Value: "1"}} }), false},
+		"a limit":    {config(func(n *mgmt.Node) { n.Limits.Nice = 1 }), false},
 		"no bundles": {config(func(n *mgmt.Node) { n.Bundles = nil }), false},
 	} {
 		if got := mgmt.ComparePlans(before, tt.after).Same("a"); got != tt.want {

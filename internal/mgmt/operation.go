@@ -112,4 +112,6 @@ const (
 	ActionResume  NodeAction = "resume"
 	// ActionOptions sets the node's RunOptions while it runs on.
 	ActionOptions NodeAction = "options"
+	// ActionLimits gives the node other Limits while it runs on.
+	ActionLimits NodeAction = "limits"
 )

@@ -142,6 +142,9 @@ func (p Permits) Check(n Node) string {
 	if why := p.checkBundles(n); why != "" {
 		return why
 	}
+	if err := n.Limits.Check(); err != nil {
+		return fmt.Sprintf("node '%s': %v", n.Name, err)
+	}
 	for _, name := range slices.Sorted(maps.Keys(n.Env)) {
 		if why := impossibleEnv(name, n.Env[name]); why != "" {
 			return fmt.Sprintf("node '%s' %s", n.Name, why)

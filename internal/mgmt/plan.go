@@ -200,16 +200,17 @@ type nodeAlone struct {
 	fingerprint Fingerprint
 	bundles     []Bundle // with the content of data bundles, which no fingerprint has
 	runOptions  []Option
+	limits      Limits
 }
 
 func sameWithoutLayout(a, b nodeAlone) bool {
-	return a.fingerprint == b.fingerprint && slices.Equal(a.bundles, b.bundles) && slices.Equal(a.runOptions, b.runOptions)
+	return a.fingerprint == b.fingerprint && slices.Equal(a.bundles, b.bundles) && slices.Equal(a.runOptions, b.runOptions) && a.limits == b.limits
 }
 
 func withoutLayout(nodes []Node) map[NodeName]nodeAlone {
 	alone := make(map[NodeName]nodeAlone, len(nodes))
 	for _, n := range nodes {
-		alone[n.Name] = nodeAlone{Plan{Node: launchedAs(n)}.Fingerprint(), n.Bundles, n.RunOptions}
+		alone[n.Name] = nodeAlone{Plan{Node: launchedAs(n)}.Fingerprint(), n.Bundles, n.RunOptions, n.Limits}
 	}
 	return alone
 }

@@ -142,6 +142,8 @@ type Node struct {
 	// (BundlesOption, RunOptionsOption).
 	Bundles    []Bundle
 	RunOptions []Option
+	// Limits are zeekfleet's own, too (LimitsOption).
+	Limits Limits
 }
 
 // Configuration is a cluster as a client describes it.

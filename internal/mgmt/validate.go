@@ -35,6 +35,7 @@ func (c Configuration) Check(rules Rules) (errs, warnings []string) {
 	k.commands()
 	k.bundles()
 	k.runOptions()
+	k.limits()
 	k.ports()
 	k.doubts()
 	slices.Sort(k.errs)

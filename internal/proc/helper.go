@@ -174,36 +174,3 @@ func setCPUs(cpus []int) error {
 	}
 	return nil
 }
-
-func (l Limits) set() error {
-	if err := l.setCore(); err != nil {
-		return fmt.Errorf("limit of core dumps: %w", err)
-	}
-	if n := l.OpenFiles; n > 0 {
-		if err := syscall.Setrlimit(unix.RLIMIT_NOFILE, &syscall.Rlimit{Cur: n, Max: n}); err != nil {
-			return fmt.Errorf("limit of %d open files: %w", n, err)
-		}
-	}
-	if n := l.MemoryBytes; n > 0 {
-		if err := syscall.Setrlimit(unix.RLIMIT_DATA, &syscall.Rlimit{Cur: n, Max: n}); err != nil {
-			return fmt.Errorf("limit of %d bytes of memory: %w", n, err)
-		}
-	}
-	return nil
-}
-
-func (l Limits) setCore() error {
-	if l.CoreBytes != nil {
-		return syscall.Setrlimit(unix.RLIMIT_CORE, &syscall.Rlimit{Cur: *l.CoreBytes, Max: *l.CoreBytes})
-	}
-	const unlimited = math.MaxUint64 // RLIM_INFINITY
-	if syscall.Setrlimit(unix.RLIMIT_CORE, &syscall.Rlimit{Cur: unlimited, Max: unlimited}) == nil {
-		return nil
-	}
-	var has syscall.Rlimit
-	if err := syscall.Getrlimit(unix.RLIMIT_CORE, &has); err != nil {
-		return err
-	}
-	has.Cur = has.Max
-	return syscall.Setrlimit(unix.RLIMIT_CORE, &has)
-}

@@ -80,20 +80,22 @@ type launchKey struct {
 // Host starts, watches and stops the processes of one agent. Its methods may be
 // called from any goroutine. Except Run, none of them waits for a process.
 type Host struct {
-	cfg     Config
-	log     *slog.Logger
-	records records
-	outputs outputs
-	bootID  string
-	unseen  unseenSet
-	events  chan Event
-	wake    chan struct{} // tells Run that the queue is not empty
-	gone    chan struct{} // closed when Run stops watching the processes
+	cfg        Config
+	log        *slog.Logger
+	records    records
+	outputs    outputs
+	bootID     string
+	unseen     unseenSet
+	events     chan Event
+	wake       chan struct{} // tells Run that the queue is not empty
+	limitsWake chan struct{} // tells limitAll that limits is not empty
+	gone       chan struct{} // closed when Run stops watching the processes
 
 	mu       sync.Mutex
 	procs    map[launchKey]*process
-	queue    []*process // the processes for which Run has no goroutine yet
-	detached bool       // Run has ended, or is about to
+	queue    []*process          // the processes for which Run has no goroutine yet
+	limits   map[*process]Limits // the limits that processes did not get yet
+	detached bool                // Run has ended, or is about to
 }
 
 // New returns a Host. Launches begin only when Run is called. New returns an error
@@ -114,15 +116,17 @@ func New(cfg Config) (*Host, error) {
 	}
 	unix.Close(fd)
 	return &Host{
-		cfg:     cfg,
-		log:     cfg.Logger,
-		records: dir,
-		outputs: outputs{limit: cfg.OutputBytes, keep: cfg.OutputFiles, bytes: int64(cfg.TailBytes), lines: cfg.TailLines},
-		bootID:  boot,
-		events:  make(chan Event),
-		wake:    make(chan struct{}, 1),
-		gone:    make(chan struct{}),
-		procs:   make(map[launchKey]*process),
+		cfg:        cfg,
+		log:        cfg.Logger,
+		records:    dir,
+		outputs:    outputs{limit: cfg.OutputBytes, keep: cfg.OutputFiles, bytes: int64(cfg.TailBytes), lines: cfg.TailLines},
+		bootID:     boot,
+		events:     make(chan Event),
+		wake:       make(chan struct{}, 1),
+		limitsWake: make(chan struct{}, 1),
+		limits:     map[*process]Limits{},
+		gone:       make(chan struct{}),
+		procs:      make(map[launchKey]*process),
 	}, nil
 }
 
@@ -140,6 +144,7 @@ func (h *Host) Run(ctx context.Context) error {
 	defer h.detach()
 
 	tasks.Go(func() { h.housekeep(ctx) })
+	tasks.Go(func() { h.limitAll(ctx) })
 	for {
 		for _, p := range h.takeQueue() {
 			tasks.Go(func() { h.follow(ctx, p) })

@@ -137,14 +137,14 @@ func TestLimitsAreSet(t *testing.T) {
 	f := newFleet(t, t.TempDir(), proc.Config{})
 	spec := f.spec("worker-1", "")
 	spec.Argv = []string{"cat", "/proc/self/limits"} // found in PATH
-	spec.Limits = proc.Limits{CoreBytes: new(uint64(4096)), OpenFiles: 100, MemoryBytes: 1 << 30}
+	spec.Limits = proc.Limits{CoreBytes: new(uint64(4096)), OpenFiles: 100, MemoryBytes: 1 << 30, Nice: 3}
 	f.start(spec)
 	next[proc.Started](f)
 	got := next[proc.Exited](f).Stdout
 	for _, want := range []string{
 		"Max core file size 4096 4096 bytes",
 		"Max open files 100 100 files",
-		"Max data size 1073741824 1073741824 bytes",
+		"Max data size 1073741824 unlimited bytes",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(got), " "), want) {
 			t.Errorf("got\n%s\nwant %q", got, want)

@@ -33,32 +33,11 @@ type Spec struct {
 	Limits Limits
 }
 
-// Limits are the resource limits of a process.
-type Limits struct {
-	// CoreBytes bounds a core dump. Nil means the largest limit that this process may
-	// set. For root that is no limit.
-	CoreBytes *uint64
-
-	// OpenFiles bounds the file descriptors. Zero means this process's own limit.
-	OpenFiles uint64
-
-	// MemoryBytes bounds the memory that the process can allocate: heap and private
-	// writable mappings together (RLIMIT_DATA), but not mapped files and packet
-	// rings. Beyond the limit allocations fail. The limit holds for each process of a
-	// node by itself. It is at least 16 MiB; zero means no limit.
-	//
-	// RLIMIT_AS is not used, because it counts reserved address space too: Go
-	// programs and packet rings reserve gigabytes.
-	MemoryBytes uint64
-}
-
 // The limits of a Spec.
 const (
 	maxName = 200     // bytes; it becomes part of a file name
 	maxSpec = 1 << 20 // bytes of arguments and environment together
 	maxCPU  = 1024    // processors in a CPU set of the kernel's default size
-
-	minMemory = 16 << 20 // bytes of a memory limit; no program starts with less
 )
 
 // check returns an error if s cannot be launched.
@@ -84,8 +63,8 @@ func (s *Spec) check() error {
 	case !filepath.IsAbs(s.Dir):
 		return fmt.Errorf("its working directory %q is not an absolute path", s.Dir)
 	}
-	if m := s.Limits.MemoryBytes; m != 0 && m < minMemory {
-		return fmt.Errorf("its memory limit of %d bytes is below %d", m, minMemory)
+	if err := s.Limits.check(); err != nil {
+		return err
 	}
 	for _, cpu := range s.CPUs {
 		if cpu < 0 || cpu >= maxCPU {
@@ -95,8 +74,8 @@ func (s *Spec) check() error {
 	return nil
 }
 
-// Event is an outcome that a Host reports: Started, StartFailed, Exited, StopFailed
-// or Freed.
+// Event is an outcome that a Host reports: Started, StartFailed, Exited, StopFailed,
+// Limited or Freed.
 type Event interface{ isEvent() }
 
 // Started says that the program of a launch runs and that its record is on disk.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 
@@ -53,6 +54,9 @@ func configuredNode(n mgmt.Node) api.ConfiguredNode {
 			one.RunOptions = map[string]string{}
 		}
 		one.RunOptions[o.Name] = o.Value
+	}
+	if n.Limits != (mgmt.Limits{}) {
+		one.Limits = &api.NodeLimits{Memory: int64(min(n.Limits.Memory, math.MaxInt64)), CPUWeight: int(min(n.Limits.CPUWeight, math.MaxInt32)), Nice: n.Limits.Nice}
 	}
 	return one
 }
@@ -108,6 +112,10 @@ func nodeOf(n api.ConfiguredNode) mgmt.Node {
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.RunOptions)) {
 		one.RunOptions = append(one.RunOptions, mgmt.Option{Name: name, Value: n.RunOptions[name]})
+	}
+	if l := n.Limits; l != nil {
+		// Other numbers are outside of the bounds, too.
+		one.Limits = mgmt.Limits{Memory: uint64(l.Memory), CPUWeight: uint64(l.CPUWeight), Nice: l.Nice}
 	}
 	return one
 }

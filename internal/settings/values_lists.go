@@ -3,13 +3,13 @@ package settings
 import (
 	"errors"
 	"fmt"
-	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // notAt reads a setting that is true if the field is false.
@@ -142,36 +142,7 @@ func secondsAt(p *time.Duration, lowest, highest time.Duration) value {
 	}, time.Duration.String)
 }
 
-// byteUnits are the units of amounts of memory, largest first.
-var byteUnits = []struct {
-	name  string
-	bytes uint64
-}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
-
 // bytesAt reads an amount of memory of at least lowest, or 0 for none.
 func bytesAt(p *uint64, lowest uint64) value {
-	return at(p, "size", func(text string) (uint64, error) {
-		number, unit := strings.TrimSpace(text), uint64(1)
-		for _, u := range byteUnits {
-			if rest, ok := strings.CutSuffix(number, u.name); ok {
-				number, unit = strings.TrimSpace(rest), u.bytes
-				break
-			}
-		}
-		n, err := strconv.ParseUint(number, 10, 64)
-		if err != nil || n > math.MaxInt64/unit || n != 0 && n*unit < lowest {
-			return 0, fmt.Errorf("neither 0 nor at least %s, such as 512MiB or 8GiB", formatBytes(lowest))
-		}
-		return n * unit, nil
-	}, formatBytes)
-}
-
-// formatBytes writes an amount in the largest unit that divides it.
-func formatBytes(n uint64) string {
-	for _, u := range byteUnits {
-		if n >= u.bytes && n%u.bytes == 0 && u.bytes > 1 {
-			return strconv.FormatUint(n/u.bytes, 10) + u.name
-		}
-	}
-	return strconv.FormatUint(n, 10)
+	return at(p, "size", func(text string) (uint64, error) { return mgmt.ParseSize(text, lowest) }, mgmt.SizeText)
 }

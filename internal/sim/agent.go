@@ -210,6 +210,8 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 		if p := a.procs.find(e.Node, e.Launch); p != nil {
 			return p.terminate()
 		}
+	case agent.Limit:
+		a.limit(e)
 	case agent.ToController:
 		a.book.said(e)
 		p := parcel{topic{toAgents, a.name}, e.Msg}

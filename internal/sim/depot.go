@@ -244,8 +244,15 @@ func (b *agentBook) checkFurnished(e agent.Start) {
 			b.w.violated("%s starts %s before it uses its data bundle %s", b.agent.label, n.Name, name)
 		}
 	}
-	if saved, _ := b.agent.disk.saved.Desired.Node(n.Name); !slices.Equal(saved.RunOptions, n.RunOptions) || !slices.Equal(saved.Bundles, n.Bundles) {
-		b.w.violated("%s starts %s with options or bundles that are not saved", b.agent.label, n.Name)
+	if saved, _ := b.agent.disk.saved.Desired.Node(n.Name); !slices.Equal(saved.RunOptions, n.RunOptions) || saved.Limits != n.Limits || !slices.Equal(saved.Bundles, n.Bundles) {
+		b.w.violated("%s starts %s with options, limits or bundles that are not saved", b.agent.label, n.Name)
+	}
+}
+
+// checkLimit demands that a process gets only limits that are saved.
+func (b *agentBook) checkLimit(e agent.Limit) {
+	if saved, ok := b.agent.disk.saved.Desired.Node(e.Node); !ok || saved.Limits != e.Limits {
+		b.w.violated("%s limits %s by %+v, which is not saved", b.agent.label, e.Node, e.Limits)
 	}
 }
 
@@ -302,6 +309,8 @@ func (r *referee) checkFurniture(config mgmt.Configuration) {
 			case p == nil:
 			case !slices.Equal(p.options, n.RunOptionArguments()):
 				r.violated("in peace %s has the options %q, and deployed are %q", p, p.options, n.RunOptionArguments())
+			case p.limits != n.Limits && !p.fate.unbounded:
+				r.violated("in peace %s has the limits %+v, and deployed are %+v", p, p.limits, n.Limits)
 			case !slices.Equal(scriptsOf(p.bundles), scriptsOf(n.Bundles)):
 				r.violated("in peace %s has the scripts of %v, and deployed are %v", p, p.bundles, n.Bundles)
 			}

@@ -20,6 +20,7 @@ type process struct {
 	fate      fate
 	bundles   []mgmt.Bundle // with which it was started
 	options   []string      // the names and values of its options
+	limits    mgmt.Limits
 	phase     processPhase
 	pid       int64
 	started   time.Time
@@ -56,19 +57,20 @@ const (
 
 // fate is what becomes of a process.
 type fate struct {
-	launch   time.Duration // until there is a process
-	work     time.Duration // from then until it looks for its agent
-	stop     time.Duration // from SIGTERM until it ends
-	burial   time.Duration // from when the agent hears of its end until it is buried
-	life     time.Duration // until it ends by itself; zero: it does not
-	unfit    bool          // there will be no process
-	opaque   bool          // its preflight takes too long
-	mute     bool          // it never looks for its agent
-	deaf     bool          // it does not answer dispatches
-	old      bool          // it cannot be told of options
-	stubborn bool          // it takes no options while it runs
-	hangs    bool          // it ignores SIGTERM
-	guard    guard         // whether it may be signalled
+	launch    time.Duration // until there is a process
+	work      time.Duration // from then until it looks for its agent
+	stop      time.Duration // from SIGTERM until it ends
+	burial    time.Duration // from when the agent hears of its end until it is buried
+	life      time.Duration // until it ends by itself; zero: it does not
+	unfit     bool          // there will be no process
+	opaque    bool          // its preflight takes too long
+	mute      bool          // it never looks for its agent
+	deaf      bool          // it does not answer dispatches
+	old       bool          // it cannot be told of options
+	stubborn  bool          // it takes no options while it runs
+	unbounded bool          // nobody can limit it while it runs
+	hangs     bool          // it ignores SIGTERM
+	guard     guard         // whether it may be signalled
 }
 
 // guard says which signals the agent may not send to a process, because the
@@ -98,7 +100,7 @@ func (e *environment) newFate() fate {
 		f.burial = e.between(0, 10*time.Second)
 	}
 	f.unfit, f.mute, f.deaf, f.hangs = e.chance(m.unfit), e.chance(m.mute), e.chance(m.deaf), e.chance(m.hang)
-	f.old, f.stubborn = e.chance(m.old), e.chance(m.stubborn)
+	f.old, f.stubborn, f.unbounded = e.chance(m.old), e.chance(m.stubborn), e.chance(m.stubborn)
 	if e.chance(m.guard) {
 		f.guard = pick(e.dice, []guard{guardAll, guardKill})
 	}
@@ -113,7 +115,7 @@ func (p *process) sound() bool {
 func (a *agentPart) launch(e agent.Start, f fate) {
 	p := &process{
 		w: a.w, home: a, name: e.Plan.Node.Name, launch: e.Launch, plan: e.Fingerprint, fate: f, watcher: a.life, begunIn: a.life,
-		bundles: e.Plan.Node.Bundles, options: e.Plan.Node.RunOptionArguments(),
+		bundles: e.Plan.Node.Bundles, options: e.Plan.Node.RunOptionArguments(), limits: e.Plan.Node.Limits,
 	}
 	a.procs.add(p)
 	a.w.launched[place{a.name, p.name}] = a.w.now
@@ -160,6 +162,26 @@ func (p *process) work() {
 	p.m = node.New(cfg)
 	p.dialer = &dialer{from: p.ep, to: func() *endpoint { return p.home.ep }}
 	p.w.net.dial(p.dialer)
+}
+
+// limit gives a process other limits. The answer comes later, as from a service manager.
+func (a *agentPart) limit(e agent.Limit) {
+	a.book.checkLimit(e)
+	p := a.procs.find(e.Node, e.Launch)
+	if p == nil {
+		return
+	}
+	answer := agent.Limited{Node: e.Node, Launch: e.Launch, Limits: e.Limits}
+	if p.fate.unbounded {
+		answer.Err = "nobody may limit it"
+	} else {
+		p.limits = e.Limits
+	}
+	a.w.after(a.w.between(0, time.Second), func() {
+		if p.phase == running {
+			p.report(answer)
+		}
+	})
 }
 
 // exit ends the process.

@@ -200,7 +200,7 @@ func (l *workload) addNode(c *mgmt.Configuration) {
 	c.Nodes = append(c.Nodes, n)
 }
 
-// furnish gives a node other bundles and other options.
+// furnish gives a node other bundles, other options and other limits.
 func (l *workload) furnish(c *mgmt.Configuration, n *mgmt.Node) {
 	n.Bundles, n.RunOptions = nil, nil
 	for _, name := range bundlePool {
@@ -219,6 +219,9 @@ func (l *workload) furnish(c *mgmt.Configuration, n *mgmt.Node) {
 		if l.chance(0.3) {
 			n.RunOptions = append(n.RunOptions, mgmt.Option{Name: name, Value: fmt.Sprint(l.rng.IntN(3))})
 		}
+	}
+	if n.Limits = (mgmt.Limits{}); l.chance(0.3) {
+		n.Limits = mgmt.Limits{Memory: uint64(1+l.rng.IntN(2)) << 30, Nice: l.rng.IntN(3)}
 	}
 }
 

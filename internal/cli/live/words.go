@@ -20,6 +20,7 @@ var actionWords = map[string][2]string{
 	api.ActionPause:   {"pausing", "paused"},
 	api.ActionResume:  {"resuming", "resumed"},
 	api.ActionOptions: {"setting options", "got other options"},
+	api.ActionLimits:  {"setting limits", "got other limits"},
 }
 
 // StateOf says how far a step is.
@@ -130,7 +131,7 @@ func doneText(o api.Operation) string {
 	}
 	var parts []string
 	for _, action := range []string{
-		api.ActionRestart, api.ActionStart, api.ActionStop, api.ActionOptions, api.ActionPause, api.ActionResume, api.ActionNone,
+		api.ActionRestart, api.ActionStart, api.ActionStop, api.ActionOptions, api.ActionLimits, api.ActionPause, api.ActionResume, api.ActionNone,
 	} {
 		n, word := counts[action], actionWords[action][1]
 		if action == api.ActionNone {

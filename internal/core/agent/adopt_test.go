@@ -37,7 +37,7 @@ func TestFurtherProcessesOfOneNodeAreStopped(t *testing.T) {
 	one := agent.Process{Node: "worker", Launch: 3, PID: 1, Fingerprint: plan.Fingerprint()}
 	two := agent.Process{Node: "worker", Launch: 9, PID: 2, Fingerprint: plan.Fingerprint()}
 	effects := m.Step(time.Unix(0, 0), agent.Adopted{Processes: []agent.Process{one, two}})
-	if diff := cmp.Diff([]agent.Effect{agent.Stop{Node: "worker", Launch: 9}, agent.Use{}}, decided(effects)); diff != "" {
+	if diff := cmp.Diff([]agent.Effect{agent.Stop{Node: "worker", Launch: 9}, agent.Use{}, agent.Limit{Node: "worker", Launch: 3}}, decided(effects)); diff != "" {
 		t.Errorf("effects (-want +got):\n%s", diff)
 	}
 	m.Step(time.Unix(1, 0), agent.Exited{Node: "worker", Launch: 3})

@@ -164,7 +164,7 @@ func (m *Machine) getNodes(r *request, _ mgmt.AgentGetNodesRequest) {
 	for _, n := range m.rollout.nodes.all() {
 		list = append(list, n.status())
 	}
-	m.requests.reply(r, mgmt.Result{Success: true, Data: list, Error: m.rollout.nodes.remarks(m.now, m.options.remarks())})
+	m.requests.reply(r, mgmt.Result{Success: true, Data: list, Error: m.rollout.nodes.remarks(m.now, append(m.options.remarks(), m.limits.remarks()...))})
 }
 
 func (c Config) ownStatus() mgmt.NodeStatus {

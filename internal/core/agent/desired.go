@@ -78,6 +78,9 @@ func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force boo
 	n.paused = r.steering.pauses(name)
 	if n.proc != nil {
 		n.proc.options.why, n.proc.options.told = "", nil // it is told again
+		if n.proc.limits.why != "" {
+			n.proc.limits = limitsOfProcess{} // and is limited again
+		}
 	}
 	if r.steering.stops(name) {
 		r.rest(n)

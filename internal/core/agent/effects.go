@@ -63,6 +63,13 @@ type (
 		Launch uint64
 		Within time.Duration
 	}
+	// Limit gives a process these limits while it runs on. It comes only after Started or
+	// Adopted. Limited answers it. A later Limit for the process takes the place of this one.
+	Limit struct {
+		Node   mgmt.NodeName
+		Launch uint64
+		Limits mgmt.Limits
+	}
 
 	// ToController sends Msg on this agent's topic: to Peer alone, or to all
 	// subscribers of the topic if Peer is empty.
@@ -128,6 +135,7 @@ func (Use) IsEffect()          {}
 func (Preflight) IsEffect()    {}
 func (Start) IsEffect()        {}
 func (Stop) IsEffect()         {}
+func (Limit) IsEffect()        {}
 func (ToController) IsEffect() {}
 func (ToNodes) IsEffect()      {}
 func (Tell) IsEffect()         {}

@@ -134,6 +134,16 @@ type (
 		Err    string
 	}
 
+	// Limited answers a Limit. Err says why the process does not have the limits, or not all
+	// of them; it runs on. An empty Err is success. It can come again: the answer has changed.
+	// It also comes without a Limit, if a process was started without some of its limits.
+	Limited struct {
+		Node   mgmt.NodeName
+		Launch uint64
+		Limits mgmt.Limits
+		Err    string
+	}
+
 	// Saved answers a Save, as the very next event. An empty Err is success.
 	Saved struct{ Err string }
 
@@ -195,6 +205,7 @@ func (StartFailed) isEvent()    {}
 func (Ready) isEvent()          {}
 func (Exited) isEvent()         {}
 func (Buried) isEvent()         {}
+func (Limited) isEvent()        {}
 func (Saved) isEvent()          {}
 func (Shutdown) isEvent()       {}
 func (Measure) isEvent()        {}

@@ -23,6 +23,7 @@ type Machine struct {
 	requests  *requests
 	proposals *proposals
 	options   *options
+	limits    *limits
 }
 
 // mode says how far the agent is in its life.
@@ -52,6 +53,7 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 		requests:  requests,
 		proposals: &proposals{turn: t, requests: requests},
 		options:   &options{turn: t, rollout: rollout, peers: peers},
+		limits:    &limits{turn: t, rollout: rollout},
 	}
 }
 
@@ -118,6 +120,8 @@ func (m *Machine) handle(ev Event) {
 		m.rollout.burials.end(ev)
 	case StopFailed:
 		m.rollout.stopFailed(ev)
+	case Limited:
+		m.limits.limited(ev)
 	case Saved:
 		m.saved(ev)
 	case Shutdown:
@@ -145,6 +149,7 @@ func (m *Machine) proceed() {
 	}
 	m.rollout.reportLate()
 	m.options.tellAll()
+	m.limits.applyAll()
 	m.settle()
 	m.rollout.advance()
 	if m.mode == stopping && (m.rollout.nodes.allEnded() || m.rollout.last.over(m.now)) {

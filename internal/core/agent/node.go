@@ -70,6 +70,7 @@ type process struct {
 	told   *telling // was sent and not answered yet; nil: none
 
 	options optionsOfProcess
+	limits  limitsOfProcess
 
 	untold string // why the process does not know the present layout; empty: it does, or will
 }

@@ -113,14 +113,23 @@ func (r planning) of(name mgmt.NodeName) mgmt.InstancePlanNode {
 		if len(because) == 0 {
 			because = []string{"it runs with another plan"}
 		}
-		return does(mgmt.ActionRestart, append(because, r.setsOptions(n)...)...)
+		return does(mgmt.ActionRestart, append(because, append(r.setsOptions(n), r.setsLimits(n)...)...)...)
 	case n.proc.halt != nil && n.stuck() == "":
 		return does(mgmt.ActionRestart, "it is about to be restarted")
 	}
-	if because := r.setsOptions(n); len(because) > 0 {
-		return does(mgmt.ActionOptions, because...)
+	action, because := mgmt.WhileRunning(r.setsOptions(n), r.setsLimits(n))
+	return does(action, because...)
+}
+
+// setsLimits has a reason for each limit of n, which runs, that changes.
+func (r planning) setsLimits(n *node) []string {
+	before, _ := r.present.Of(n.name())
+	after, _ := r.next.Of(n.name())
+	because := mgmt.LimitsDifference(before.Node, after.Node)
+	if why := n.proc.limits.why; why != "" && len(because) == 0 {
+		because = []string{"it did not get its limits before: " + why}
 	}
-	return does(mgmt.ActionNone)
+	return because
 }
 
 // setsOptions has a reason for each option that n, which runs, gets another value of.

@@ -114,6 +114,7 @@ func (r *rollout) launch(n *node) {
 		fingerprint: n.fingerprint,
 		layout:      r.layouts.present.Layout,
 		options:     optionsOfProcess{known: givenOptions(optionsOf(n.plan.Node))},
+		limits:      limitsOfProcess{asked: new(n.plan.Node.Limits)},
 		spec:        new(n.plan.Node),
 		moment:      r.moment(),
 		since:       r.now,

@@ -108,7 +108,8 @@ func TestProcessesThatWereRecordedRunOn(t *testing.T) {
 		found := recordedProcesses(t, filepath.Join(saved, name, "nodes/sensor-1/processes"))
 		m := agent.New(agent.Config{Name: "sensor-1"}, restore(t, string(document)), nil)
 		for _, e := range decided(m.Step(time.Unix(0, 0), agent.Adopted{Processes: found})) {
-			if _, ok := e.(agent.Use); ok {
+			switch e.(type) {
+			case agent.Use, agent.Limit:
 				continue
 			}
 			t.Errorf("%s: the agent adopts the processes and does %T %+v", name, e, e)

@@ -128,7 +128,7 @@ func (s *deploymentSteps) changed(name mgmt.InstanceName, msg mgmt.NotifyChange)
 	if s.op == nil || msg.New != mgmt.Running {
 		return
 	}
-	if step, ok := s.op.stepOf(stepKey{name, msg.Node.Name}); ok && step.State == mgmt.StepRunning && step.Action != mgmt.ActionStop && step.Action != mgmt.ActionOptions {
+	if step, ok := s.op.stepOf(stepKey{name, msg.Node.Name}); ok && step.State == mgmt.StepRunning && step.Action != mgmt.ActionStop && step.Action != mgmt.ActionOptions && step.Action != mgmt.ActionLimits {
 		step.State = mgmt.StepDone
 		s.op.set(step)
 	}

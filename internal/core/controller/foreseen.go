@@ -36,9 +36,10 @@ func (f *foreseen) of(name mgmt.InstanceName, all bool) []mgmt.PlannedNode {
 	}
 	for _, n := range f.after.of[name] {
 		because := f.differences.Because(n.Name)
-		var options []string
+		var options, limits []string
 		if f.before.runs(name, n.Name) {
 			options = mgmt.RunOptionDifference(f.before.nodes[n.Name], n)
+			limits = mgmt.LimitsDifference(f.before.nodes[n.Name], n)
 		}
 		switch _, stopped := slices.BinarySearch(f.stopped, n.Name); {
 		case stopped:
@@ -46,13 +47,12 @@ func (f *foreseen) of(name mgmt.InstanceName, all bool) []mgmt.PlannedNode {
 		case !f.before.runs(name, n.Name):
 			add(n, mgmt.ActionStart)
 		case len(because) > 0:
-			add(n, mgmt.ActionRestart, append(because, options...)...)
+			add(n, mgmt.ActionRestart, append(because, append(options, limits...)...)...)
 		case all && f.before.config.ID != f.after.config.ID:
 			add(n, mgmt.ActionRestart, restartsAll)
-		case len(options) > 0:
-			add(n, mgmt.ActionOptions, options...)
 		default:
-			add(n, mgmt.ActionNone)
+			action, because := mgmt.WhileRunning(options, limits)
+			add(n, action, because...)
 		}
 	}
 	if f.before != nil {
@@ -125,7 +125,7 @@ func readPlan(data mgmt.Data, limits Limits) (mgmt.InstancePlan, bool) {
 }
 
 // planActions are what a plan may say of a node.
-var planActions = []mgmt.NodeAction{mgmt.ActionNone, mgmt.ActionStart, mgmt.ActionStop, mgmt.ActionRestart, mgmt.ActionOptions}
+var planActions = []mgmt.NodeAction{mgmt.ActionNone, mgmt.ActionStart, mgmt.ActionStop, mgmt.ActionRestart, mgmt.ActionOptions, mgmt.ActionLimits}
 
 // plannedNodes returns the nodes of an agent's plan.
 func plannedNodes(name mgmt.InstanceName, plan mgmt.InstancePlan) []mgmt.PlannedNode {

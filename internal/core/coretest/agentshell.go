@@ -55,6 +55,7 @@ type Fate struct {
 	Outputs  mgmt.NodeOutputs
 	Stop     time.Duration // from a Stop to its end
 	Burial   time.Duration // from its end until its logs and its crash record are safe
+	Limits   string        // it does not get its limits, for this reason
 	Stuck    string        // it cannot be stopped, for this reason
 	Hung     bool          // not even SIGKILL ends it
 	Deaf     bool          // it does not answer dispatches
@@ -202,6 +203,8 @@ func (s *AgentShell) perform(e agent.Effect) {
 		s.start(e)
 	case agent.Stop:
 		s.stop(e)
+	case agent.Limit:
+		s.limit(e)
 	case agent.ToNodes:
 		s.dispatch(e)
 	}

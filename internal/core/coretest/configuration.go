@@ -55,7 +55,7 @@ func (a *Args) instance() mgmt.Instance {
 // Nodes takes all words, each a node: NAME[:ROLE][@INSTANCE][:PORT[:METRICSPORT]]
 // and then any of ,interface=NAME ,cpu=NUMBER ,script=NAME ,OPTION::NAME=VALUE
 // ,VARIABLE=VALUE ,bundle=NAME:HEX ,data=NAME:HEX (see Bundle) ,set=OPTION::NAME=VALUE
-// (of the RunOptions, sorted by name). Without a role it is the one that the name begins with, else
+// (of the RunOptions, sorted by name) ,memory=SIZE ,weight=NUMBER ,nice=NUMBER (of the Limits). Without a role it is the one that the name begins with, else
 // worker.
 func (a *Args) Nodes() (nodes []mgmt.Node) {
 	for a.Left() > 0 {
@@ -101,6 +101,8 @@ func set(n *mgmt.Node, name, value string) error {
 	case name == "set":
 		option, value, _ := strings.Cut(value, "=")
 		n.RunOptions = append(n.RunOptions, mgmt.Option{Name: option, Value: value})
+	case name == "memory" || name == "weight" || name == "nice":
+		return setLimit(&n.Limits, name, value)
 	case strings.Contains(name, "::"):
 		n.Options = append(n.Options, mgmt.Option{Name: name, Value: value})
 	default:
@@ -110,6 +112,18 @@ func set(n *mgmt.Node, name, value string) error {
 		n.Env[name] = value
 	}
 	return nil
+}
+
+func setLimit(l *mgmt.Limits, name, value string) (err error) {
+	switch name {
+	case "memory":
+		l.Memory, err = mgmt.ParseSize(value, mgmt.MinMemoryLimit)
+	case "weight":
+		l.CPUWeight, err = strconv.ParseUint(value, 10, 64)
+	default:
+		l.Nice, err = strconv.Atoi(value)
+	}
+	return err
 }
 
 func (a *Args) port(text string) *mgmt.Port {
@@ -187,10 +201,25 @@ func node(n mgmt.Node) string {
 	for _, o := range n.RunOptions {
 		text += ",set=" + o.Name + "=" + o.Value
 	}
+	text += limitWords(n.Limits)
 	for _, name := range slices.Sorted(maps.Keys(n.Env)) {
 		text += "," + name + "=" + n.Env[name]
 	}
 	return quote(text)
+}
+
+// limitWords writes what setLimit reads.
+func limitWords(l mgmt.Limits) (text string) {
+	if l.Memory != 0 {
+		text += ",memory=" + mgmt.SizeText(l.Memory)
+	}
+	if l.CPUWeight != 0 {
+		text += fmt.Sprintf(",weight=%d", l.CPUWeight)
+	}
+	if l.Nice != 0 {
+		text += fmt.Sprintf(",nice=%d", l.Nice)
+	}
+	return text
 }
 
 // Bundle takes the bundle of a node: its kind is "bundle" or "data", and its content is

@@ -50,6 +50,8 @@ func agentEffect(effect any) string {
 			text += fmt.Sprintf(" within %v", e.Within)
 		}
 		return text
+	case agent.Limit:
+		return fmt.Sprintf("limit %s, launch %d: %s", e.Node, e.Launch, cmp.Or(strings.TrimPrefix(limitWords(e.Limits), ","), "none"))
 	case agent.Tell:
 		return fmt.Sprintf("tell %s what happened after %d", e.Peer, e.After)
 	case agent.Measured:

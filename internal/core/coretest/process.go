@@ -95,6 +95,17 @@ func (s *AgentShell) stop(e agent.Stop) {
 	s.After(after, func() { s.exit(e.Node, p, reason, mgmt.NodeOutputs{}) })
 }
 
+// limit answers a request for limits.
+func (s *AgentShell) limit(e agent.Limit) {
+	p := s.Procs[e.Node]
+	if p == nil || p.Launch != e.Launch {
+		s.t.Errorf("limits for %s launch %d, which does not live", e.Node, e.Launch)
+		return
+	}
+	ev := agent.Limited{Node: e.Node, Launch: e.Launch, Limits: e.Limits, Err: s.Fates[e.Node].Limits}
+	s.After(0, func() { s.Step(ev) })
+}
+
 // Kill ends a node's process.
 func (s *AgentShell) Kill(name mgmt.NodeName) { s.Exit(name, "killed by SIGKILL") }
 

@@ -148,6 +148,19 @@ func (h *Host) Stop(name string, launch uint64, grace time.Duration) error {
 
 var killed = proc.Status{Known: true, Signal: unix.SIGKILL}
 
+// Limit gives a node its limits at once, and its answer is in the channel.
+func (h *Host) Limit(name string, launch uint64, l proc.Limits) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n, err := h.find(name, launch)
+	if err != nil {
+		return fmt.Errorf("limit %s: %w", name, err)
+	}
+	n.spec.Limits = l
+	h.emit(proc.Limited{Name: name, Launch: launch})
+	return nil
+}
+
 // Forget does nothing, because there are no records.
 func (h *Host) Forget(name string, launch uint64) {}
 

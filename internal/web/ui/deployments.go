@@ -166,11 +166,24 @@ func configuredRow(n api.ConfiguredNode) g.Node {
 		add("bundle", b.Name)
 	}
 	add("options", slices.Sorted(maps.Keys(n.RunOptions))...)
+	if l := n.Limits; l != nil {
+		add("memory_limit", numbers(l.Memory)...)
+		add("cpu_weight", numbers(int64(l.CPUWeight))...)
+		add("nice", numbers(int64(l.Nice))...)
+	}
 	port := ""
 	if n.Port > 0 {
 		port = strconv.Itoa(n.Port)
 	}
 	return h.Tr(h.Th(h.Scope("row"), h.Text(n.Name)), cell(h.Text(n.Instance)), cell(h.Text(roleName(n.Role))), cell(h.Text(n.Interface)), num(port), words(h.Text(strings.Join(more, "; "))))
+}
+
+// numbers returns n as text, and nothing for zero.
+func numbers(n int64) []string {
+	if n == 0 {
+		return nil
+	}
+	return []string{strconv.FormatInt(n, 10)}
 }
 
 // Plan is what the page shows that asks whether to deploy.
@@ -188,7 +201,7 @@ type Plan struct {
 // PlanPage shows what a deployment would do, and asks whether to go on.
 func PlanPage(p Plan) Content {
 	title := "Deploy " + p.What + "?"
-	var start, stop, restart, options, keep []api.PlannedNode
+	var start, stop, restart, options, limits, keep []api.PlannedNode
 	for _, n := range p.Nodes {
 		switch n.Action {
 		case api.ActionStart:
@@ -199,14 +212,16 @@ func PlanPage(p Plan) Content {
 			restart = append(restart, n)
 		case api.ActionOptions:
 			options = append(options, n)
+		case api.ActionLimits:
+			limits = append(limits, n)
 		default:
 			keep = append(keep, n)
 		}
 	}
 	body := g.Group{
 		findings("bad", "It would be refused", p.Problems), findings("warn", "What may be wrong", p.Doubts), warnings(p.Warnings), findings("warn", "Instances that did not say what they would do", p.Unknown),
-		h.P(h.Strong(h.Text(planSummary(len(start), len(stop), len(restart), len(options), len(keep))))),
-		planned("Start", start), planned("Stop", stop), planned("Restart", restart), planned("Set options, without a restart", options), plannedBundles(p.Bundles),
+		h.P(h.Strong(h.Text(planSummary(len(start), len(stop), len(restart), len(options), len(limits), len(keep))))),
+		planned("Start", start), planned("Stop", stop), planned("Restart", restart), planned("Set options, without a restart", options), planned("Change limits, without a restart", limits), plannedBundles(p.Bundles),
 		h.Details(h.Summary(h.Text("Difference from what is deployed")), difference(p.Changes)),
 	}
 	if len(p.Problems) > 0 {
@@ -222,15 +237,15 @@ func PlanPage(p Plan) Content {
 	return Ask(Question{Title: title, Action: PathDeploy, Do: "Deploy", Danger: len(stop)+len(restart) > 0, Back: PathDeployments, Body: body})
 }
 
-func planSummary(start, stop, restart, options, keep int) string {
-	if start+stop+restart+options == 0 {
+func planSummary(start, stop, restart, options, limits, keep int) string {
+	if start+stop+restart+options+limits == 0 {
 		return "No node changes."
 	}
 	var parts []string
 	for _, one := range []struct {
 		n    int
 		text string
-	}{{start, "start"}, {stop, "stop"}, {restart, "restart"}, {options, "get other options"}, {keep, "stay as they are"}} {
+	}{{start, "start"}, {stop, "stop"}, {restart, "restart"}, {options, "get other options"}, {limits, "get other limits"}, {keep, "stay as they are"}} {
 		if one.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", one.n, one.text))
 		}

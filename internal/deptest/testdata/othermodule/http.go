@@ -61,7 +61,7 @@ func change(ctx context.Context, c *api.Client) error {
 var (
 	doing = map[string]string{
 		api.ActionNone: "stays", api.ActionStart: "starts", api.ActionStop: "stops", api.ActionRestart: "restarts",
-		api.ActionPause: "pauses", api.ActionResume: "resumes", api.ActionOptions: "is told",
+		api.ActionPause: "pauses", api.ActionResume: "resumes", api.ActionOptions: "is told", api.ActionLimits: "is limited",
 	}
 	reached = map[string]string{
 		api.StepWaiting: "later", api.StepRunning: "now", api.StepDone: "and has", api.StepFailed: "in vain", api.StepSkipped: "not",
@@ -126,7 +126,7 @@ var (
 // documents are examples of what the API takes and returns.
 var documents = []any{
 	api.AuditQuery{Since: time.Time{}, Limit: 10}, api.AuditRecord{}, api.Authority{}, api.Certificate{},
-	api.Configuration{Cluster: api.Cluster{Hosts: []api.ConfiguredHost{{Name: "host-1"}}, Nodes: []api.ConfiguredNode{{Name: "worker-1", Bundles: []api.NodeBundle{{Name: "site"}}}}}},
+	api.Configuration{Cluster: api.Cluster{Hosts: []api.ConfiguredHost{{Name: "host-1"}}, Nodes: []api.ConfiguredNode{{Name: "worker-1", Limits: &api.NodeLimits{Memory: 1 << 30}, Bundles: []api.NodeBundle{{Name: "site"}}}}}},
 	api.Crash{}, api.Health{}, api.Instance{}, api.IssuedCertificate{}, api.JoinRequest{}, api.Joined{},
 	api.LoginRequest{}, api.Node{}, api.Page[api.Node]{}, api.Principal{}, api.RenewRequest{}, api.Revision{},
 	api.RevokeRequest{}, api.RoleRequest{}, api.Root{}, api.SSO{}, api.SSOLoginRequest{}, api.Session{},
