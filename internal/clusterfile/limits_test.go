@@ -53,3 +53,15 @@ func TestImpossibleLimitsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestTemplatesHaveLimits(t *testing.T) {
+	got, err := clusterfile.Parse("c.ini", []byte("[instances]\nx\n[workers]\ninstance = x\ninterface = eth0\nworkers = 2\nmemory_limit = 1GiB\n"), clusterfile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range got.Config.Nodes {
+		if n.Limits != (mgmt.Limits{Memory: 1 << 30}) {
+			t.Errorf("%s has limits %+v", n.Name, n.Limits)
+		}
+	}
+}
