@@ -69,6 +69,7 @@ func subcommands() []commandGroup {
 			{"audit", newAuditCommand}, {"login", newLoginCommand}, {"logout", newLogoutCommand},
 			{"context", newContextCommand}, {"whoami", newWhoAmICommand},
 		}},
+		{"Come from another manager, or go back", []command{{"import", newImportCommand}}},
 		{otherCommands, []command{{"sim", newSimCommand}, {"version", newVersionCommand}}},
 	}
 }

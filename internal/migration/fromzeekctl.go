@@ -56,10 +56,10 @@ func FromZeekctl(files zeekctl.Files, o Options) (*Result, error) {
 	f.write()
 	r := &Result{From: Zeekctl, Cluster: f.draft.b.String(), Findings: f.found.list, Hosts: names.hosts, Processes: f.processes}
 	if len(f.agent.values) > 0 {
-		r.Settings = append(r.Settings, SettingsFile{"agent.cfg", "every agent", f.agent.text("Settings of every agent, made from " + f.name(site.Files.Options.Name) + " of zeekctl.")})
+		r.Settings = append(r.Settings, SettingsFile{"agent.cfg", "every agent", f.agent.text("Settings of every agent, made from zeekctl's files.")})
 	}
 	if len(f.control.values) > 0 {
-		r.Settings = append(r.Settings, SettingsFile{"controller.cfg", "the controller", f.control.text("Settings of the controller, made from " + f.name(site.Files.Options.Name) + " of zeekctl.")})
+		r.Settings = append(r.Settings, SettingsFile{"controller.cfg", "the controller", f.control.text("Settings of the controller, made from zeekctl's files.")})
 	}
 	return r, r.verify()
 }
@@ -221,5 +221,5 @@ func (f *fromZeekctl) divideStandalone() {
 	f.processes = []Process{manager, one}
 	f.found.add(zeekctl.Place(f.site.Files.Node.Name, f.site.Sections[0].Line),
 		fmt.Sprintf("the standalone Zeek becomes two nodes: the manager, which writes the logs, and the worker %s, which captures", one.Name),
-		"the logs are the same; scripts that test Cluster::is_enabled() now find a cluster")
+		"nothing, unless scripts of the site test Cluster::is_enabled(): they now find a cluster")
 }

@@ -38,7 +38,7 @@ func (f Finding) String() string {
 		text = f.Place + ": " + text
 	}
 	if f.Do != "" {
-		text += ": " + f.Do
+		text += "; " + f.Do
 	}
 	return text
 }
@@ -46,8 +46,8 @@ func (f Finding) String() string {
 // A Host is a host of the other manager, with the instance that takes its place.
 type Host struct {
 	// Name is the name or the address that the other manager has for it.
-	Name     string
-	Instance mgmt.InstanceName
+	Name     string            `json:"name"`
+	Instance mgmt.InstanceName `json:"instance"`
 }
 
 // A Process is what the other manager starts.
@@ -74,22 +74,33 @@ type Limits struct {
 
 // A SettingsFile has settings of a daemon.
 type SettingsFile struct {
-	Name string // such as agent.cfg
-	For  string // which daemons it is for
-	Text string
+	Name string `json:"name"` // such as agent.cfg
+	For  string `json:"for"`  // which daemons it is for
+	Text string `json:"text"`
 }
 
 // A Result is what an import has made.
 type Result struct {
-	From Source
+	From Source `json:"from"`
 	// Cluster is the cluster file.
-	Cluster  string
-	Settings []SettingsFile
-	Findings []Finding
+	Cluster  string         `json:"cluster"`
+	Settings []SettingsFile `json:"settings"`
+	Findings []Finding      `json:"findings"`
 	// Hosts are in the order of the other manager's files.
-	Hosts []Host
+	Hosts []Host `json:"hosts"`
 	// Processes are what the other manager starts, in its order.
-	Processes []Process
+	Processes []Process `json:"-"`
+}
+
+// SettingsComment returns the settings as comments, to stand behind a cluster file.
+func (r *Result) SettingsComment() string {
+	var d draft
+	for _, file := range r.Settings {
+		d.comment("---- %s, settings for %s ----", file.Name, file.For)
+		d.comment("%s", strings.TrimRight(file.Text, "\n"))
+		d.blank()
+	}
+	return d.b.String()
 }
 
 // An Options says how a cluster is imported.

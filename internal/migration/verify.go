@@ -10,6 +10,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
+// fanoutID is the option that templates of workers set by themselves.
+const fanoutID = "AF_Packet::fanout_id"
+
 // noContent stands for the content of a bundle while a cluster file is verified.
 func noContent(string, string) (mgmt.BundleHash, error) { return mgmt.NewBundleHash([32]byte{}), nil }
 
@@ -25,7 +28,7 @@ func (r *Result) verify() error {
 	if err != nil {
 		return fmt.Errorf("what was imported makes no cluster file: %w", err)
 	}
-	if problems, _ := c.Config.Check(mgmt.Rules{}); len(problems) > 0 {
+	if problems, _ := c.Config.Check(mgmt.Rules{AssignBroker: true, AssignMetrics: true}); len(problems) > 0 {
 		return fmt.Errorf("what was imported is no configuration that a controller takes: %s", problems[0])
 	}
 	named := map[mgmt.NodeName]mgmt.Node{}
@@ -70,6 +73,9 @@ func (p Process) differences(n mgmt.Node) []string {
 	differ("scripts", slices.Equal(n.Scripts, p.Scripts), p.Scripts, n.Scripts)
 	for _, o := range p.Options {
 		differ("option "+o.Name, slices.Contains(n.Options, o), o.Value, n.Options)
+	}
+	for _, o := range n.Options {
+		differ("option "+o.Name, slices.Contains(p.Options, o) || o.Name == fanoutID, "nothing", o.Value)
 	}
 	return list
 }

@@ -121,6 +121,9 @@ func (f *fromZeekctl) writeStandalone() {
 // writeSection writes a section of node.cfg: a template for workers that share an interface, or
 // a section for each process.
 func (f *fromZeekctl) writeSection(section *zeekctl.Section) {
+	if f.writeTemplate(section) {
+		return
+	}
 	for i, p := range f.site.Processes {
 		if p.Section == section {
 			f.draft.comment("%s", f.at(section.Line, "["+section.Name+"]"))

@@ -30,10 +30,18 @@ func (s *Site) balanced(method string, do func(*Process)) {
 // myricom is zeekctl's plugin lb_myricom.
 func (s *Site) myricom() error {
 	s.balanced("myricom", func(p *Process) {
-		p.setDefault("SNF_NUM_RINGS", p.Section.Key("lb_procs"))
-		p.setDefault("SNF_FLAGS", "0x101")
+		p.add("SNF_NUM_RINGS", p.Section.Key("lb_procs"))
+		p.add("SNF_FLAGS", "0x101")
 	})
 	return nil
+}
+
+// add sets a variable for the method of sharing packets, unless the files set it.
+func (p *Process) add(name, value string) {
+	if _, ok := p.Env[name]; !ok {
+		p.Env[name] = value
+		p.Added = append(p.Added, name)
+	}
 }
 
 // ringTypes are the values of PFRINGClusterType, with the variable of each.
@@ -74,10 +82,10 @@ func (s *Site) pfRing() error {
 			instance = first
 			clusters[p.Host][p.Interface] = id + len(clusters[p.Host])
 		}
-		p.setDefault(variable, "1")
+		p.add(variable, "1")
 		p.pfRing(clusters[p.Host][p.Interface], instance)
 		instance++
-		p.setDefault("PCAP_PF_RING_APPNAME", "zeek-"+p.Interface)
+		p.add("PCAP_PF_RING_APPNAME", "zeek-"+p.Interface)
 	})
 	return nil
 }
@@ -87,12 +95,12 @@ func (p *Process) pfRing(cluster, instance int) {
 	name := p.Interface
 	switch {
 	case strings.HasPrefix(name, "zc:"), strings.HasPrefix(name, "pf_ring::zc:"):
-		p.setDefault("PCAP_PF_RING_ZC_RSS", "1")
+		p.add("PCAP_PF_RING_ZC_RSS", "1")
 	case strings.HasPrefix(name, "dnacl"):
 	case strings.HasPrefix(name, "dna"):
-		p.setDefault("PCAP_PF_RING_DNA_RSS", "1")
+		p.add("PCAP_PF_RING_DNA_RSS", "1")
 	default:
-		p.setDefault("PCAP_PF_RING_CLUSTER_ID", strconv.Itoa(cluster))
+		p.add("PCAP_PF_RING_CLUSTER_ID", strconv.Itoa(cluster))
 		return
 	}
 	p.Interface = fmt.Sprintf("%s@%d", name, instance)

@@ -129,6 +129,8 @@ type Process struct {
 	CPU int
 	// Env is what zeekctl adds to the environment, after shells have read it.
 	Env map[string]string
+	// Added are the variables in Env that come from the method of sharing packets.
+	Added []string
 	// Args are the words of aux_scripts.
 	Args []string
 	// Redefs are the values that zeekctl sets for this process alone, in its order.
