@@ -27,13 +27,12 @@ func openZeek(set settings.Agent, install zeek.Install, listening string, log *s
 	if err != nil {
 		return nil, err
 	}
-	var zeroMQ *launch.ZeroMQState
-	var broker *launch.BrokerState
-	if zeek.Backend(set.Zeek.Backend) == zeek.ZeroMQ {
-		zeroMQ, err = launch.OpenZeroMQState(filepath.Join(set.Directory, "zeromq.json"), log)
-	} else {
-		broker, err = launch.OpenBrokerState(filepath.Join(set.Directory, "broker.json"), log)
+	// The configuration can choose either backend.
+	zeroMQ, err := launch.OpenZeroMQState(filepath.Join(set.Directory, "zeromq.json"), log)
+	if err != nil {
+		return nil, err
 	}
+	broker, err := launch.OpenBrokerState(filepath.Join(set.Directory, "broker.json"), log)
 	if err != nil {
 		return nil, err
 	}

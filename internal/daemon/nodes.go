@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -326,7 +327,7 @@ func (p *launched) remark() string {
 	if p.facts.NoCapture != "" && p.plan.Node.Interface != nil {
 		return p.facts.NoCapture
 	}
-	return p.facts.Exposed()
+	return cmp.Or(p.facts.Mute, p.facts.Exposed())
 }
 
 // recall returns the facts of a launch, and logs if they are lost. Embedded nodes

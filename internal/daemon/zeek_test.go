@@ -57,6 +57,33 @@ func TestZeekNodesAnswerAndOutliveTheirAgent(t *testing.T) {
 	}
 }
 
+// Where Zeek has no Broker, a node that receives logs answers over its WebSocket as well. If
+// it cannot have WebSocket clients, it runs, and its status says that it answers nothing.
+func TestNodesWithoutBrokerAnswer(t *testing.T) {
+	for name, keeps := range map[string]string{"every node": "", "not the logger": "1"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("FAKEZEEK_BACKENDS", "zeromq")
+			t.Setenv("FAKEZEEK_KEEPS_CONSTANTS", keeps)
+			z := newZeekAgent(t, "9.0.0", zeroMQ(t))
+			z.start()
+			z.deployAll(z.nodes()...)
+			mute := strings.Contains(z.remark(), zeek.Mute)
+			if mute != (keeps != "") {
+				t.Errorf("the status of the nodes says %q", z.remark())
+			}
+			if keeps == "" {
+				z.expectAnswers(4)
+				z.stop()
+				z.start()
+				for range 4 {
+					z.await("", client.Running)
+				}
+				z.expectAnswers(4)
+			}
+		})
+	}
+}
+
 func zeroMQ(t *testing.T) func(*launch.ZeekConfig) {
 	ports := reservePorts(t)
 	return func(c *launch.ZeekConfig) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -17,12 +18,12 @@ import (
 // ErrNoZeek says that no executable of Zeek was found.
 var ErrNoZeek = errors.New("no Zeek was found")
 
-// helpTimeout bounds the run of `zeek --help`.
+// helpTimeout bounds the runs of Zeek that ask it what it is.
 const helpTimeout = 10 * time.Second
 
 // FindZeek returns the Zeek installation of the executable given. If given is empty,
 // it searches PATH and then common prefixes. It runs the first executable that it
-// finds once, with --help. The error is ErrNoZeek if there is no executable. It is
+// finds, and asks it what it is and what it has. The error is ErrNoZeek if there is no executable. It is
 // another error if the executable is no usable Zeek; FindZeek then searches no
 // further. A file that cannot be accessed counts as missing, unless given is its
 // path.
@@ -71,6 +72,20 @@ func askZeek(ctx context.Context, path string, environ []string) (zeek.Install, 
 		}
 		return install, err
 	}
-	_, err = install.Version.Check()
-	return install, err
+	if _, err = install.Version.Check(); err != nil {
+		return install, err
+	}
+	install.Backends = zeek.ParsePlugins(install.Version, ask(ctx, zeek.PluginsArgv(path), environ))
+	if install.ProbeWanted() {
+		install.FreesLogPort = zeek.ParseProbe(ask(ctx, zeek.ProbeArgv(path), environ))
+	}
+	return install, nil
+}
+
+// ask returns what an executable prints to stdout. A Zeek that cannot run, such as one
+// with a broken plugin, prints less, or nothing. The preflight of a deployment says why.
+func ask(ctx context.Context, argv, environ []string) string {
+	said := &run.Head{Limit: zeek.MaxPlugins}
+	run.Program{Argv: argv, Env: zeek.HelpEnv(environ), Stdout: said, Stderr: io.Discard}.Run(ctx)
+	return said.String()
 }

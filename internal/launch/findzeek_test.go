@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
+	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
 // script writes a program of a few lines of shell.
@@ -48,6 +50,33 @@ func TestFindZeek(t *testing.T) {
 			}
 			if in.Path != path || in.Version.String() != tt.want || in.ScriptDir != "/usr/local/zeek/share/zeek" {
 				t.Errorf("found %+v", in)
+			}
+		})
+	}
+}
+
+func TestFindZeekAsksForBackends(t *testing.T) {
+	path, err := fakezeek.Install(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		environ []string
+		want    []zeek.Backend
+		frees   bool
+	}{
+		"7.0":                          {[]string{"FAKEZEEK_VERSION=7.0.1"}, []zeek.Backend{zeek.Broker}, false},
+		"8.2":                          {nil, []zeek.Backend{zeek.Broker, zeek.ZeroMQ}, true},
+		"9.0 without Broker":           {[]string{"FAKEZEEK_VERSION=9.0.0", "FAKEZEEK_BACKENDS=zeromq"}, []zeek.Backend{zeek.ZeroMQ}, true},
+		"one that keeps its constants": {[]string{"FAKEZEEK_KEEPS_CONSTANTS=1"}, []zeek.Backend{zeek.Broker, zeek.ZeroMQ}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in, err := launch.FindZeek(t.Context(), path, tt.environ)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(in.Backends, tt.want) || in.FreesLogPort != tt.frees {
+				t.Errorf("found %v, %v", in.Backends, in.FreesLogPort)
 			}
 		})
 	}

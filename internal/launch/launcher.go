@@ -74,6 +74,8 @@ type Facts struct {
 	// NoCapture says why the process captures nothing if it has an interface. Empty means
 	// that it captures, or that somebody has chosen that it does not.
 	NoCapture string
+	// Mute says why the process does not speak with its agent. Empty means that it does.
+	Mute string
 	// Generated names the directory of its generated files.
 	Generated string
 	// KeepsLogs says that the agent archives the logs that the process leaves in Dir.

@@ -114,7 +114,7 @@ func (z *Zeek) launch(plan mgmt.Plan, number uint64) (Process, error) {
 	if err != nil {
 		return Process{}, err
 	}
-	secret := z.secret()
+	secret := z.secret(plan)
 	d := z.deployment(plan, port, secret)
 	if err := z.addBundles(&d); err != nil {
 		return Process{}, err
@@ -147,6 +147,7 @@ func (z *Zeek) launch(plan mgmt.Plan, number uint64) (Process, error) {
 		ZeroMQ:        zeroMQFacts(d),
 		Broker:        broker,
 		Secret:        secret,
+		Mute:          muteText(d.ChosenAgentProtocol() == zeek.AgentNone),
 		Generated:     generated.Hash,
 		KeepsLogs:     true,
 		LogSuffix:     suffix,
@@ -176,11 +177,20 @@ func (z *Zeek) launch(plan mgmt.Plan, number uint64) (Process, error) {
 }
 
 // secret returns the secret of a launch. Upstream's node script knows none.
-func (z *Zeek) secret() mgmt.Secret {
-	if z.cfg.NodeScript == zeek.UpstreamNodeScript {
+// A node that does not speak with its agent needs none.
+func (z *Zeek) secret(plan mgmt.Plan) mgmt.Secret {
+	if z.cfg.NodeScript == zeek.UpstreamNodeScript || z.deployment(plan, 0, "").ChosenAgentProtocol() == zeek.AgentNone {
 		return ""
 	}
 	return newSecret()
+}
+
+// muteText returns the text of Facts.Mute.
+func muteText(mute bool) string {
+	if mute {
+		return zeek.Mute
+	}
+	return ""
 }
 
 // addBundles gives a deployment its node's bundles, which must be in place.
@@ -280,6 +290,7 @@ func (z *Zeek) Recall(node mgmt.NodeName, number uint64) (Facts, error) {
 		facts.Broker = z.brokerBefore(facts)
 	}
 	z.living.lives(node, factsRecord{number, facts})
+	facts.Mute = muteText(facts.ZeroMQ != ZeroMQ{} && facts.Secret == "") // only such a node has neither
 	if d := z.deployment(mgmt.Plan{}, 0, ""); facts.ZeroMQ == (ZeroMQ{}) && d.UsesZeroMQ() {
 		// A zeekfleet that recorded neither ports nor keys has launched it.
 		d.Site.ZeroMQ.Curve = nil

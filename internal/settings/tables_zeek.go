@@ -10,7 +10,7 @@ func zeekTable() []setting[Agent] {
 			doc:   "Zeek's executable (default: zeek in PATH, else below common prefixes)",
 			field: func(a *Agent) value { return pathAt(&a.Zeek.Path, "file") }},
 		{key: "zeek.backend", flag: "zeek-backend", env: "ZEEKFLEET_ZEEK_BACKEND", initial: Auto,
-			doc:   "protocol between nodes: broker, zeromq (from Zeek 7.1), or auto (broker)",
+			doc:   "protocol between nodes: broker, zeromq (from Zeek 7.1), or auto (zeromq from Zeek 9.0, broker before)",
 			field: func(a *Agent) value { return choiceAt(&a.Zeek.Backend, "backend", Auto, "broker", "zeromq") }},
 		{key: "zeek.transport", flag: "zeek-transport", env: "ZEEKFLEET_ZEEK_TRANSPORT", initial: Auto,
 			doc:   "protocol between nodes and the agent: broker, websocket (from Zeek 8.0), or auto (websocket from Zeek 8.1)",

@@ -67,7 +67,7 @@ func (d *Deployment) argv() []string {
 	argv = append(argv, strings.TrimSuffix(optionsFile, ".zeek"))
 	if d.nodeScript() == UpstreamNodeScript {
 		argv = append(argv, "policy/frameworks/management/node")
-	} else {
+	} else if d.speaks() {
 		argv = append(argv, strings.TrimSuffix(nodeFile, ".zeek"))
 	}
 	argv = append(argv, node.Scripts...)

@@ -32,8 +32,8 @@ type Deployment struct {
 	Install Install
 	Plan    mgmt.Plan
 
-	// Backend is the same for all nodes of a cluster. Empty means
-	// DefaultBackend.
+	// Backend is the same for all nodes of a cluster. Empty means Broker with
+	// upstream's node script, and Install.DefaultBackend otherwise.
 	Backend Backend
 	// NodeScript empty means OurNodeScript.
 	NodeScript NodeScript
@@ -140,27 +140,49 @@ const DefaultRotation = time.Hour
 
 func (d *Deployment) version() Version { return d.Install.Version }
 
-func (d *Deployment) backend() Backend { return cmp.Or(d.Backend, DefaultBackend(d.version())) }
+func (d *Deployment) backend() Backend {
+	if d.Backend == "" && d.nodeScript() == UpstreamNodeScript {
+		return Broker
+	}
+	return cmp.Or(d.Backend, d.Install.DefaultBackend())
+}
 
 func (d *Deployment) nodeScript() NodeScript { return cmp.Or(d.NodeScript, OurNodeScript) }
 
 func (d *Deployment) agentProtocol() AgentProtocol { return d.ChosenAgentProtocol() }
 
-// ChosenAgentProtocol returns the protocol that the node and its agent speak. It
-// is the first of these that applies: AgentBroker if the node cannot have WebSocket
-// clients; d.AgentProtocol if it is set; AgentBroker if the node script is
-// upstream's; DefaultAgentProtocol.
+// ChosenAgentProtocol returns the protocol that the node and its agent speak. That is
+// d.AgentProtocol if it is set; else AgentBroker if the node script is upstream's; else
+// DefaultAgentProtocol, or AgentWebSocket if Zeek lacks Broker. But a node that cannot
+// have WebSocket clients uses AgentBroker, or AgentNone if Zeek lacks Broker.
 func (d Deployment) ChosenAgentProtocol() AgentProtocol {
-	if d.AgentProtocol == "" && d.nodeScript() == UpstreamNodeScript || d.takesZeroMQLogs() {
+	chosen := cmp.Or(d.AgentProtocol, DefaultAgentProtocol(d.version()))
+	switch {
+	case d.AgentProtocol != "":
+	case d.nodeScript() == UpstreamNodeScript:
+		chosen = AgentBroker
+	case !d.Install.Has(Broker) && d.version().AtLeast(8, 0):
+		chosen = AgentWebSocket
+	}
+	switch {
+	case chosen != AgentWebSocket || !d.takesZeroMQLogs() || d.Install.FreesLogPort:
+		return chosen
+	case d.Install.Has(Broker):
 		return AgentBroker
 	}
-	return cmp.Or(d.AgentProtocol, DefaultAgentProtocol(d.version()))
+	return AgentNone
+}
+
+// Mute says of a node with AgentNone what that means, in a sentence for people.
+const Mute = "it does not speak with its agent, so it answers no requests and has no statistics: this Zeek has no Broker, and a node of this Zeek that receives logs over ZeroMQ cannot serve WebSocket clients"
+
+// speaks tells whether the node loads our node script.
+func (d *Deployment) speaks() bool {
+	return d.nodeScript() == OurNodeScript && d.agentProtocol() != AgentNone
 }
 
 // takesZeroMQLogs tells whether the node listens for the cluster's logs with the
-// ZeroMQ backend. Such a node cannot have WebSocket clients: Zeek creates one more
-// backend for each client, that backend tries to listen for logs on the same port,
-// it fails, and the client never gets an answer.
+// ZeroMQ backend. Such a node can have WebSocket clients only with freeLogPort.
 func (d *Deployment) takesZeroMQLogs() bool {
 	own := d.Plan.Cluster[d.Plan.Node.Name]
 	if d.backend() != ZeroMQ || listeningPort(own.Port) == 0 {
@@ -180,7 +202,7 @@ func (d *Deployment) cluster() (*cluster, error) {
 	if _, err := d.version().Check(); err != nil {
 		return nil, err
 	}
-	if _, err := d.backend().script(d.version()); err != nil {
+	if err := d.Install.checkBackend(d.backend()); err != nil {
 		return nil, err
 	}
 	if err := d.checkAgentProtocol(); err != nil {
@@ -203,7 +225,7 @@ func (d *Deployment) cluster() (*cluster, error) {
 // each other.
 func (d *Deployment) checkAgentProtocol() error {
 	script, protocol := d.nodeScript(), d.agentProtocol()
-	if err := protocol.check(d.version()); err != nil {
+	if err := protocol.check(d.Install); err != nil {
 		return err
 	}
 	switch {
@@ -221,7 +243,7 @@ func (d *Deployment) checkAgentProtocol() error {
 		return fmt.Errorf("a node of Zeek %s that uses the node transport %q cannot serve its agent with TLS", d.version(), protocol)
 	case protocol == AgentWebSocket && d.WebSocketPort == 0:
 		return errors.New("no port was chosen for the node's WebSocket server")
-	case script == OurNodeScript && !d.Secret.Usable():
+	case d.speaks() && !d.Secret.Usable():
 		return errors.New("no secret was chosen for the node and its agent")
 	}
 	return nil

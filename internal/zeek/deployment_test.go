@@ -83,6 +83,8 @@ func deployment(t testing.TB, v string, c mgmt.Configuration, node mgmt.NodeName
 			ScriptDir:  "/opt/zeek/share/zeek",
 			SearchPath: []string{"/opt/zeek/share/zeek", "/opt/zeek/share/zeek/policy", "/opt/zeek/share/zeek/site"},
 			PluginPath: "/opt/zeek/lib/zeek/plugins",
+
+			FreesLogPort: version(t, v).AtLeast(8, 0),
 		},
 		Plan:          plan,
 		WebSocketPort: 41001,
@@ -247,7 +249,7 @@ func TestGenerateWarnsOfWhatTheNodeWillNotHave(t *testing.T) {
 		"ZeroMQ in the clear":  {"8.2.2", func(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }, "no CURVE keys"},
 		"Broker beside ZeroMQ": {"7.2.0", func(d *zeek.Deployment) { d.Backend = zeek.ZeroMQ }, "upstream does not promise that this works"},
 		"WebSocket where logs arrive": {"8.2.2", func(d *zeek.Deployment) {
-			d.Backend, d.AgentProtocol = zeek.ZeroMQ, zeek.AgentWebSocket
+			d.Backend, d.AgentProtocol, d.Install.FreesLogPort = zeek.ZeroMQ, zeek.AgentWebSocket, false
 			d.Plan, _ = mgmt.PlanFor(twoHosts(), "logger-1")
 		}, "node logger-1 speaks with its agent over Broker"},
 		"ZeroMQ that cannot encrypt": {"8.0.0", func(d *zeek.Deployment) {
@@ -316,16 +318,27 @@ func TestChosenAgentProtocol(t *testing.T) {
 		"upstream's script": {"8.2.2", oneHost(), "worker-1", func(d *zeek.Deployment) {
 			d.NodeScript = zeek.UpstreamNodeScript
 		}, zeek.AgentBroker},
-		"ZeroMQ's loggers":         {"8.2.2", oneHost(), "logger-1", useZeroMQ, zeek.AgentBroker},
+		"ZeroMQ's loggers": {"8.2.2", oneHost(), "logger-1", useZeroMQ, zeek.AgentWebSocket},
+		"ZeroMQ's loggers, if Zeek keeps its constants": {"8.2.2", oneHost(), "logger-1", func(d *zeek.Deployment) {
+			useZeroMQ(d)
+			d.Install.FreesLogPort = false
+		}, zeek.AgentBroker},
+		"loggers without any way": {"8.2.2", oneHost(), "logger-1", func(d *zeek.Deployment) {
+			useZeroMQ(d)
+			d.Install.FreesLogPort, d.Install.Backends = false, []zeek.Backend{zeek.ZeroMQ}
+		}, zeek.AgentNone},
+		"8.0 without Broker": {"8.0.0", oneHost(), "worker-1", func(d *zeek.Deployment) {
+			d.Install.Backends = []zeek.Backend{zeek.ZeroMQ}
+		}, zeek.AgentWebSocket},
 		"ZeroMQ's managers":        {"8.2.2", oneHost(), "manager", useZeroMQ, zeek.AgentWebSocket},
 		"ZeroMQ's workers":         {"9.0.0", oneHost(), "worker-1", useZeroMQ, zeek.AgentWebSocket},
-		"managers that write logs": {"9.0.0", withoutLogger, "manager", useZeroMQ, zeek.AgentBroker},
+		"managers that write logs": {"9.0.0", withoutLogger, "manager", useZeroMQ, zeek.AgentWebSocket},
 		"managers without a port":  {"9.0.0", quiet, "manager", useZeroMQ, zeek.AgentWebSocket},
 		"the protocol of the site": {"8.0.0", oneHost(), "worker-1", func(d *zeek.Deployment) {
 			d.Backend, d.AgentProtocol = zeek.ZeroMQ, zeek.AgentWebSocket
 		}, zeek.AgentWebSocket},
 		"the protocol of the site, if impossible": {"8.2.2", oneHost(), "logger-1", func(d *zeek.Deployment) {
-			d.Backend, d.AgentProtocol = zeek.ZeroMQ, zeek.AgentWebSocket
+			d.Backend, d.AgentProtocol, d.Install.FreesLogPort = zeek.ZeroMQ, zeek.AgentWebSocket, false
 		}, zeek.AgentBroker},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -69,7 +69,7 @@ func (d Deployment) Generate() (Generated, error) {
 		{layoutFile, 0o644, c.layout(d.version())},
 		{optionsFile, 0o600, d.options(c)}, // contains the hash seed and the node's secret
 	}
-	if d.nodeScript() == OurNodeScript {
+	if d.speaks() {
 		g.Files = append(g.Files, NodeScriptFiles(d.agentProtocol())...)
 	}
 	g.Files = append(g.Files, d.startFiles()...)
@@ -117,8 +117,10 @@ func (d *Deployment) warnings(c *cluster) []string {
 		w = append(w, fmt.Sprintf("node %s serves no metrics: that takes Zeek 7.0 or later", c.self))
 	}
 	switch {
-	case d.takesZeroMQLogs() && d.AgentProtocol == AgentWebSocket:
-		w = append(w, fmt.Sprintf("node %s speaks with its agent over Broker: with ZeroMQ, a node that receives logs cannot serve WebSocket clients", c.self))
+	case d.agentProtocol() == AgentNone:
+		w = append(w, fmt.Sprintf("node %s: %s", c.self, Mute))
+	case d.takesZeroMQLogs() && d.AgentProtocol == AgentWebSocket && d.agentProtocol() == AgentBroker:
+		w = append(w, fmt.Sprintf("node %s speaks with its agent over Broker: with ZeroMQ, a node of this Zeek that receives logs cannot serve WebSocket clients", c.self))
 	case d.backend() == ZeroMQ && d.agentProtocol() == AgentBroker && !d.takesZeroMQLogs():
 		w = append(w, fmt.Sprintf("node %s speaks with its agent over Broker beside ZeroMQ: upstream does not promise that this works; from Zeek 8.0 on, the WebSocket transport does", c.self))
 	}

@@ -33,6 +33,12 @@ type Install struct {
 	// PluginPath lists the directories where Zeek looks for plugins, separated by
 	// colons. It may be empty.
 	PluginPath string
+	// Backends are the cluster backends that this Zeek has, as Zeek says itself
+	// (ParsePlugins). Nil means that Zeek did not say it: its version counts.
+	Backends []Backend
+	// FreesLogPort tells whether a node that receives logs over ZeroMQ can serve
+	// WebSocket clients (ProbeArgv).
+	FreesLogPort bool
 }
 
 // Candidates returns the files that may be Zeek's executable, best first.

@@ -195,11 +195,11 @@ func (s *script) broker(d *Deployment, c *cluster) {
 
 // agent renders what our node script needs to know about the agent.
 func (s *script) agent(d *Deployment) {
-	if d.nodeScript() != OurNodeScript {
+	if !d.speaks() {
 		return
 	}
 	s.section("For the node script: how the node and its agent find each other.")
-	if hasManagement(d.version()) {
+	if hasManagement(d.version()) && d.Install.Has(Broker) { // the framework needs Broker
 		s.WriteString("@load policy/frameworks/management/node/api\n")
 	}
 	s.WriteString("\nmodule Fleet::Node;\n\nexport {\n")
@@ -215,6 +215,9 @@ func (s *script) agent(d *Deployment) {
 		fmt.Fprintf(s, "\tconst agent_port = %d/tcp;\n", a.Port())
 	}
 	s.WriteString("}\n")
+	if d.agentProtocol() == AgentWebSocket && d.takesZeroMQLogs() {
+		s.freeLogPort()
+	}
 }
 
 // dialable returns the address at which a node of this host reaches an agent that

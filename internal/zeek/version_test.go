@@ -61,8 +61,28 @@ func TestDefaultsFollowTheVersion(t *testing.T) {
 		if got := zeek.DefaultAgentProtocol(version(t, v)); got != want {
 			t.Errorf("DefaultAgentProtocol(%s) = %s, want %s", v, got, want)
 		}
-		if got := zeek.DefaultBackend(version(t, v)); got != zeek.Broker {
-			t.Errorf("DefaultBackend(%s) = %s", v, got)
+	}
+}
+
+func TestDefaultBackend(t *testing.T) {
+	both := []zeek.Backend{zeek.Broker, zeek.ZeroMQ}
+	for _, tt := range []struct {
+		version string
+		has     []zeek.Backend
+		want    zeek.Backend
+	}{
+		{"5.0.0", nil, zeek.Broker},
+		{"8.2.2", nil, zeek.Broker},
+		{"8.2.2", both, zeek.Broker},
+		{"8.2.2", []zeek.Backend{zeek.ZeroMQ}, zeek.ZeroMQ},
+		{"9.0.0-rc1", both, zeek.ZeroMQ},
+		{"9.0.0", []zeek.Backend{zeek.Broker}, zeek.Broker},
+		{"9.0.0", []zeek.Backend{}, zeek.ZeroMQ},
+		{"10.0.0", nil, zeek.ZeroMQ},
+	} {
+		in := zeek.Install{Version: version(t, tt.version), Backends: tt.has}
+		if got := in.DefaultBackend(); got != tt.want {
+			t.Errorf("DefaultBackend of %s with %v: %s, want %s", tt.version, tt.has, got, tt.want)
 		}
 	}
 }

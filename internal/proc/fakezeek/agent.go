@@ -77,7 +77,7 @@ func (a *agentConversation) serveWebSocket(ctx context.Context, parts *sync.Wait
 		fmt.Fprintf(a.err, "error: zeekfleet: cannot listen on 127.0.0.1:%d/tcp for the agent\n", port)
 		return
 	}
-	if a.takesZeroMQLogs() {
+	if a.takesZeroMQLogs() && !strings.Contains(a.scripts.text.String(), changesConst) {
 		parts.Go(func() { a.leaveUnanswered(ctx, ln) })
 		return
 	}

@@ -30,6 +30,8 @@ type behaviour struct {
 	ignoreTerm           bool
 	logPaths             []string
 	printed              string
+	backends             []string // nil: those of the version
+	keepsConstants       bool
 	memory               int // MiB
 }
 
@@ -48,6 +50,9 @@ func parseBehaviour(env func(string) string) (behaviour, error) {
 		ignoreTerm:  env("FAKEZEEK_IGNORE_TERM") != "",
 		logPaths:    strings.Fields(env("FAKEZEEK_LOGS")),
 		printed:     env("FAKEZEEK_PRINT"),
+		backends:    strings.Fields(env("FAKEZEEK_BACKENDS")),
+
+		keepsConstants: env("FAKEZEEK_KEEPS_CONSTANTS") != "",
 	}
 	for name, d := range map[string]*time.Duration{
 		"FAKEZEEK_PARSE": &b.parseTime, "FAKEZEEK_START": &b.startTime, "FAKEZEEK_CONNECT": &b.connectTime,

@@ -9,7 +9,8 @@ import (
 
 // commandLine holds the values of the arguments.
 type commandLine struct {
-	parseOnly, help, showVersion bool
+	parseOnly, help, showVersion, plugins bool
+	code                                  string // of -e
 
 	iface, statusFile string
 	// files are the scripts to load, in order. assignments are the options to set, as
@@ -20,7 +21,7 @@ type commandLine struct {
 func parseCommandLine(args []string) (commandLine, error) {
 	var c commandLine
 	var ignored string
-	values := map[string]*string{"-i": &c.iface, "-U": &c.statusFile, "-p": &ignored}
+	values := map[string]*string{"-i": &c.iface, "-U": &c.statusFile, "-p": &ignored, "-e": &c.code}
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		switch arg {
@@ -30,8 +31,10 @@ func parseCommandLine(args []string) (commandLine, error) {
 			c.help = true
 		case "-v", "--version":
 			c.showVersion = true
-		case "-C":
-		case "-i", "-U", "-p":
+		case "-N":
+			c.plugins = true
+		case "-C", "-b":
+		case "-i", "-U", "-p", "-e":
 			if i++; i == len(args) {
 				return c, fmt.Errorf("option requires an argument -- '%s'", arg[1:])
 			}

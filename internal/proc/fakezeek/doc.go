@@ -33,6 +33,8 @@
 //	FAKEZEEK_IGNORE_TERM=1       does not end at SIGTERM or SIGINT
 //	FAKEZEEK_LOGS="conn dns"     writes these logs, and rotates them when it ends
 //	FAKEZEEK_PRINT=TEXT          prints TEXT as a script does, when it starts
+//	FAKEZEEK_BACKENDS="zeromq"   has these cluster backends and no others; by default those of its version
+//	FAKEZEEK_KEEPS_CONSTANTS=1   no script can change a constant while it runs
 //	FAKEZEEK_MEMORY=100          occupies 100 MiB
 //
 // Main is the whole process. A node has a goroutine for each port and one for the

@@ -90,6 +90,11 @@ func (z *zeek) main() int {
 	case z.help:
 		z.usage(z.err)
 		return 0
+	case z.plugins:
+		z.listPlugins()
+		return 0
+	case z.code != "":
+		return z.runProbe()
 	case z.showVersion:
 		fmt.Fprintf(z.out, "%s version %s\n", z.args[0], z.version)
 		return 0

@@ -53,6 +53,9 @@ func (z *zeek) load() (*scripts, error) {
 			return nil, err
 		}
 	}
+	if err := z.checkBuilt(l.text.String()); err != nil {
+		return nil, err
+	}
 	for _, a := range z.assignments {
 		name, value, _ := strings.Cut(a, "=")
 		l.values[name] = value
@@ -114,9 +117,9 @@ func (l *loader) ships(file string) bool {
 	case "base/init-default", "site/local", "policy/misc/loaded-scripts", "policy/tuning/json-logs":
 		return true
 	case "policy/frameworks/cluster/backend/broker":
-		return v.atLeast(8, 1)
+		return v.atLeast(8, 1) && l.hasBackendBuiltIn("broker")
 	case "policy/frameworks/cluster/backend/zeromq":
-		return v.atLeast(7, 1)
+		return v.atLeast(7, 1) && l.hasBackendBuiltIn("zeromq")
 	case "policy/frameworks/cluster/backend/zeromq/connect":
 		return v.atLeast(7, 1) && !v.atLeast(9, 1)
 	case "policy/frameworks/management/log", "policy/frameworks/management/node", "policy/frameworks/management/node/api":

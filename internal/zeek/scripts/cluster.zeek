@@ -28,7 +28,8 @@ global zeekfleet_parted: set[string];
 function zeekfleet_dials(name: string, n: Node): bool
 	{
 @ifdef ( Cluster::backend )
-	if ( Cluster::backend != Cluster::CLUSTER_BACKEND_BROKER )
+	# By its text, because a Zeek without Broker does not have the name.
+	if ( cat(Cluster::backend) != "Cluster::CLUSTER_BACKEND_BROKER" )
 		return F;
 @endif
 
@@ -43,6 +44,21 @@ function zeekfleet_dials(name: string, n: Node): bool
 		return self$node_type == WORKER;
 
 	return n$node_type == MANAGER && self?$manager && self$manager == name;
+	}
+
+# Connects with a node over Broker, if this Zeek has Broker.
+function zeekfleet_peer(n: Node)
+	{
+@ifdef ( Broker::peer )
+	Broker::peer(cat(n$ip), n$p, Cluster::retry_interval);
+@endif
+	}
+
+function zeekfleet_unpeer(n: Node)
+	{
+@ifdef ( Broker::unpeer )
+	Broker::unpeer(cat(n$ip), n$p);
+@endif
 	}
 
 function zeekfleet_join(name: string, n: Node)
@@ -69,9 +85,9 @@ function zeekfleet_join(name: string, n: Node)
 		{
 @ifdef ( Cluster::connect_node_hook )
 		if ( hook connect_node_hook(NamedNode($name=name, $node=n)) )
-			Broker::peer(cat(n$ip), n$p, Cluster::retry_interval);
+			zeekfleet_peer(n);
 @else
-		Broker::peer(cat(n$ip), n$p, Cluster::retry_interval);
+		zeekfleet_peer(n);
 @endif
 		}
 
@@ -88,7 +104,7 @@ function zeekfleet_leave(name: string)
 	if ( name in zeekfleet_parted )
 		delete zeekfleet_parted[name];
 	else if ( zeekfleet_dials(name, n) )
-		Broker::unpeer(cat(n$ip), n$p);
+		zeekfleet_unpeer(n);
 
 	for ( i in registered_pools )
 		{
@@ -121,7 +137,7 @@ function zeekfleet_part(name: string, n: Node)
 		return;
 
 	add zeekfleet_parted[name];
-	Broker::unpeer(cat(n$ip), n$p);
+	zeekfleet_unpeer(n);
 
 	# Zeek raises it only if the other node ends the connection.
 	event Cluster::node_down(name, n$id);
