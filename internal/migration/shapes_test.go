@@ -138,8 +138,8 @@ func lines(config mgmt.Configuration, starts string) string {
 // Each shape is imported to what the other manager would start itself.
 func TestShapes(t *testing.T) {
 	files, err := filepath.Glob("testdata/shapes/*.txtar")
-	if err != nil || len(files) < 4 {
-		t.Errorf("%d shapes, %v, want more", len(files), err)
+	if err != nil || len(files) < 40 {
+		t.Errorf("%d shapes, %v, want 40", len(files), err)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
