@@ -106,6 +106,12 @@ func line(n mgmt.Node, chosen bool) string {
 	if len(cpus) > 0 {
 		text += " cpus=" + strings.Trim(strings.ReplaceAll(fmt.Sprint(cpus), " ", ","), "[]")
 	}
+	if n.Limits.Memory > 0 {
+		text += " memory=" + mgmt.SizeText(n.Limits.Memory)
+	}
+	if n.Limits.Nice != 0 {
+		text += fmt.Sprintf(" nice=%d", n.Limits.Nice)
+	}
 	for _, name := range slices.Sorted(maps.Keys(n.Env)) {
 		if name != mgmt.CPUsEnv {
 			text += " " + name + "=" + ini.Word(n.Env[name])
