@@ -26,6 +26,7 @@ type Host struct {
 	Nodes       string        `json:"nodes,omitempty" doc:"The kind of the nodes that the agent starts."`
 	ZeekPath    string        `json:"zeek_path,omitempty"`
 	ZeekVersion string        `json:"zeek_version,omitempty" doc:"The version of the Zeek that the agent starts. Nodes that run may have another one."`
+	LimitsBy    string        `json:"limits_by,omitempty" doc:"What bounds the nodes: systemd, with a scope for each; cgroup, with groups that the agent makes; rlimit, each process by itself."`
 	Running     []NodeVersion `json:"running,omitempty" nullable:"false"`
 
 	Hostname string     `json:"hostname,omitempty"`

@@ -10,8 +10,6 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
-	"github.com/zeekfleet/zeekfleet/internal/clusterfile"
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
@@ -45,12 +43,7 @@ func runCheck(cmd *cobra.Command, s streams, path string) (status int, err error
 	if err != nil {
 		return cli.StatusFailed, err
 	}
-	cluster, err := readCluster(path, s.in, s.err, func(name mgmt.InstanceName) (mgmt.Hardware, error) {
-		if string(name) != set.Name {
-			return mgmt.Hardware{}, clusterfile.ErrElsewhere
-		}
-		return app.Hardware(), nil
-	})
+	cluster, err := readCluster(path, s.in, s.err)
 	if err != nil {
 		return cli.StatusFailed, err
 	}

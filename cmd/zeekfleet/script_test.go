@@ -141,4 +141,5 @@ func cmdIsolate(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("ZEEK_CONTROLLER_NAME", "controller")
 	ts.Setenv("ZEEK_AGENT_NAME", "host")
 	ts.Setenv("ZEEKFLEET_NODE_KIND", "embedded")
+	ts.Setenv("ZEEKFLEET_AGENT_LIMITS_BY", "rlimit") // the same on hosts with systemd
 }

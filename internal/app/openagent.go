@@ -103,7 +103,7 @@ func OpenAgent(
 		return a, err
 	}
 	launch.RemoveScratch(set.Directory)
-	if a.Processes, err = openProcesses(set, log); err != nil {
+	if err = a.openProcesses(ctx, set, log); err != nil {
 		return a, err
 	}
 	var install *zeek.Install
@@ -118,7 +118,7 @@ func OpenAgent(
 			return a, err
 		}
 	}
-	a.Nodes, a.About = nodesText(install), about(set, nodesText(install), install)
+	a.Nodes, a.About = nodesText(install), about(set, nodesText(install), a.About.LimitsBy, install)
 	a.Core = coreConfig(set)
 	a.Core.LayoutUse = a.Launch.LayoutUse()
 	a.Renewal.Chance = rand.Float64
@@ -151,9 +151,9 @@ func (a *Agent) openMetrics(ctx context.Context, set settings.Agent, opened *clo
 }
 
 // about returns what the agent tells about itself. The caller knows the version.
-func about(set settings.Agent, nodes string, install *zeek.Install) daemon.About {
+func about(set settings.Agent, nodes string, limitsBy string, install *zeek.Install) daemon.About {
 	a := daemon.About{
-		Nodes: nodes, MetricsAddr: set.Zeek.MetricsAddr, StateDir: set.StateDir, Stdout: set.StdoutFile, Stderr: set.StderrFile,
+		Nodes: nodes, LimitsBy: limitsBy, MetricsAddr: set.Zeek.MetricsAddr, StateDir: set.StateDir, Stdout: set.StdoutFile, Stderr: set.StderrFile,
 		Dirs: []machine.Dir{{Use: "state", Path: set.Directory}},
 	}
 	if install != nil {
@@ -327,14 +327,22 @@ func recordDir(set settings.Agent) string { return filepath.Join(set.Directory, 
 // records name them. It may be called while the agent runs.
 func LivingNodes(set settings.Agent) ([]proc.Record, error) { return proc.Recorded(recordDir(set)) }
 
-func openProcesses(set settings.Agent, log *slog.Logger) (*proc.Host, error) {
-	return proc.New(proc.Config{
+// openProcesses lets the agent have processes, and says what bounds them.
+func (a *Agent) openProcesses(ctx context.Context, set settings.Agent, log *slog.Logger) error {
+	groups, err := openGroups(ctx, set, log)
+	if err != nil {
+		return err
+	}
+	a.About.LimitsBy = string(groups.Way())
+	a.Processes, err = proc.New(proc.Config{
 		RecordDir: recordDir(set),
 		Logger:    log,
 		TailLines: set.OutputLines,
 		Foreign:   []string{"zeek"},
 		NodesDir:  launch.NodeDir(set.StateDir, ""),
+		Control:   groups.Control(),
 	})
+	return err
 }
 
 // nodesText describes the nodes of a launcher that has this Zeek. Nil means

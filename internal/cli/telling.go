@@ -298,6 +298,9 @@ func diagPage(d api.NodeDiag) show.Page {
 		fact("controller", "zeekfleet "+d.Controller), fact("agent", strings.TrimSpace("zeekfleet "+d.Host.Version+" "+d.Host.Build)),
 		fact("zeek", strings.TrimSpace(cmp.Or(d.Host.ZeekVersion, "none")+" "+d.Host.ZeekPath)),
 	}
+	if d.Host.LimitsBy != "" {
+		facts = append(facts, fact("limits by", d.Host.LimitsBy))
+	}
 	if d.PID != 0 {
 		facts = append(facts, fact("process", fmt.Sprintf("PID %d, launch %d", d.PID, d.Launch)))
 	}

@@ -72,11 +72,19 @@ func (a *agentShell) beginBurial(ctx context.Context, id launchID, bury func()) 
 	})
 }
 
+// exitText is how a process has ended.
+func exitText(ev proc.Exited) string {
+	if ev.Memory != "" {
+		return ev.Status.String() + ": " + ev.Memory
+	}
+	return ev.Status.String()
+}
+
 func exitReason(ev proc.Exited) string {
 	if ev.Killed {
 		return ev.Status.String() + ", as it did not end when asked to"
 	}
-	return ev.Status.String()
+	return exitText(ev)
 }
 
 // bury saves two things of a process that has ended: the logs that the process had
@@ -151,7 +159,7 @@ func crashRecord(p *launched, ev proc.Exited) crash.Record {
 		PID:    ev.PID,
 		Uptime: ev.Ran,
 		Exit: crash.Exit{
-			Text:       ev.Status.String(),
+			Text:       exitText(ev),
 			Known:      ev.Status.Known,
 			Code:       ev.Status.Code,
 			Signal:     int(ev.Status.Signal),

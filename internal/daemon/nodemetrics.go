@@ -187,7 +187,7 @@ func heldBy(inode uint64, pid int) error {
 // ownMetrics returns the text of the agent's metrics.
 func (t *telling) ownMetrics(context.Context) ([]byte, error) {
 	state := t.book.agentState()
-	state.Version = t.about.Version
+	state.Version, state.LimitsBy = t.about.Version, t.about.LimitsBy
 	state.Controllers = t.controllers.count()
 	if t.streams != nil {
 		state.Streams = t.streams()

@@ -31,6 +31,8 @@ type About struct {
 	// Nodes is the kind of the nodes, in a few words. ZeekPath and ZeekVersion are those of
 	// the Zeek that the agent starts. They are empty for embedded nodes.
 	Nodes, ZeekPath, ZeekVersion string
+	// LimitsBy is what bounds the processes of nodes: systemd, cgroup or rlimit.
+	LimitsBy string
 	// StateDir has a directory for each node. Stdout and Stderr name the files for a node's
 	// output, as in proc.Spec.
 	StateDir       string
@@ -211,8 +213,7 @@ func (t *telling) facts() mgmt.HostFacts {
 	f.Version, f.Build, f.Started = t.about.Version, t.about.Build, t.started.UTC()
 	f.Nodes, f.ZeekPath, f.ZeekVersion = t.about.Nodes, t.about.ZeekPath, t.about.ZeekVersion
 	f.Running, f.States = t.book.versions(), t.book.ages(time.Now())
-	f.Metrics = t.metricsAt
-	f.Hardware = new(machine.Hardware(machine.Sys))
+	f.Metrics, f.LimitsBy = t.metricsAt, t.about.LimitsBy
 	return f
 }
 

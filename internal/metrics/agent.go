@@ -9,6 +9,8 @@ import (
 // AgentState is what an agent knows of itself.
 type AgentState struct {
 	Version string
+	// LimitsBy is what bounds the nodes.
+	LimitsBy string
 	// Controllers are those that are connected and that the agent obeys.
 	Controllers int
 	// Streams are those that are being sent.
@@ -29,6 +31,7 @@ type AgentNode struct {
 // The families of an agent.
 var (
 	agentInfo        = Family{"zeekfleet_agent_build_info", Gauge, "", []string{"version", "goversion"}, "1. What this agent was built from."}
+	agentLimits      = Family{"zeekfleet_agent_limits_info", Gauge, "", []string{"by"}, "1. What bounds the nodes: systemd, cgroup or rlimit."}
 	agentControllers = Family{"zeekfleet_agent_controllers", Gauge, "", nil, "Controllers that are connected with the agent."}
 	agentStreams     = Family{"zeekfleet_agent_streams", Gauge, "", nil, "Streams that the agent is sending."}
 	agentNodeUp      = Family{"zeekfleet_agent_node_up", Gauge, "", []string{"node"}, "Whether the node is RUNNING."}
@@ -43,7 +46,7 @@ var (
 // AgentFamilies are those of an agent, beside those of Go and of processes.
 func AgentFamilies() []*Family {
 	return []*Family{
-		&agentInfo, &agentControllers, &agentStreams, &agentNodes, &agentNodeUp, &agentStarts, &agentCrashes,
+		&agentInfo, &agentLimits, &agentControllers, &agentStreams, &agentNodes, &agentNodeUp, &agentStarts, &agentCrashes,
 		&agentNodeCPU, &agentNodeMemory, &agentSampled,
 	}
 }
@@ -52,6 +55,7 @@ func AgentFamilies() []*Family {
 func Agent(state AgentState) ([]byte, error) {
 	s := newSheet(0)
 	s.add(&agentInfo, 1, built(state.Version))
+	s.add(&agentLimits, 1, labels("by", state.LimitsBy))
 	s.add(&agentControllers, float64(state.Controllers), "")
 	s.add(&agentStreams, float64(state.Streams), "")
 	states := map[mgmt.State]int{}

@@ -84,6 +84,8 @@ type HostFacts struct {
 	States      []NodeAge     `json:"states,omitempty"`
 	// Metrics is the host:port at which the agent serves its own metrics, or empty.
 	Metrics string `json:"metrics,omitempty"`
+	// LimitsBy is what bounds the processes of nodes: systemd, cgroup or rlimit.
+	LimitsBy string `json:"limits_by,omitempty"`
 
 	Hostname string     `json:"hostname,omitempty"`
 	OS       string     `json:"os,omitempty"`
@@ -94,17 +96,12 @@ type HostFacts struct {
 	Load     [3]float64 `json:"load"` // of 1, 5, 15 minutes
 	Memory   Memory     `json:"memory"`
 	Disks    []Disk     `json:"disks,omitempty"`
-	// Hardware is nil if the agent is older than this.
-	Hardware *Hardware `json:"hardware,omitempty"`
 }
 
-// Cut shortens all texts to so many bytes, and bounds the rest.
+// Cut shortens all texts to so many bytes.
 func (f *HostFacts) Cut(most int) {
-	if f.Hardware != nil {
-		f.Hardware.Bound(most)
-	}
 	texts := []*string{
-		&f.Version, &f.Build, &f.Metrics, &f.Nodes, &f.ZeekPath, &f.ZeekVersion, &f.Hostname, &f.OS, &f.Kernel, &f.Arch,
+		&f.Version, &f.Build, &f.Metrics, &f.LimitsBy, &f.Nodes, &f.ZeekPath, &f.ZeekVersion, &f.Hostname, &f.OS, &f.Kernel, &f.Arch,
 	}
 	for i := range f.Running {
 		n := &f.Running[i]

@@ -55,14 +55,14 @@ type orders struct {
 	Limits  Limits
 }
 
-func newOrders(s *Spec, program string) orders {
+func newOrders(s *Spec, program string, l Limits) orders {
 	return orders{
 		Program: []byte(program),
 		Argv:    toBytes(s.Argv),
 		Env:     toBytes(s.Env),
 		Dir:     []byte(s.Dir),
 		CPUs:    s.CPUs,
-		Limits:  s.Limits,
+		Limits:  l,
 	}
 }
 

@@ -55,6 +55,9 @@ type Config struct {
 	// record. If NodesDir is empty, each unreadable record becomes an Unseen.
 	NodesDir string
 
+	// Control bounds processes with control groups. Nil means that only rlimits bound them.
+	Control Control
+
 	// ProcDir is the directory where Adopt finds processes. Empty means /proc.
 	ProcDir string
 }
@@ -85,6 +88,7 @@ type Host struct {
 	records    records
 	outputs    outputs
 	bootID     string
+	oomKills   killCounter
 	unseen     unseenSet
 	events     chan Event
 	wake       chan struct{} // tells Run that the queue is not empty
@@ -115,7 +119,7 @@ func New(cfg Config) (*Host, error) {
 		return nil, fmt.Errorf("this kernel cannot watch processes (Linux 5.4 or newer can): pidfd_open: %w", err)
 	}
 	unix.Close(fd)
-	return &Host{
+	h := &Host{
 		cfg:        cfg,
 		log:        cfg.Logger,
 		records:    dir,
@@ -127,7 +131,9 @@ func New(cfg Config) (*Host, error) {
 		limits:     map[*process]Limits{},
 		gone:       make(chan struct{}),
 		procs:      make(map[launchKey]*process),
-	}, nil
+	}
+	h.oomKills.look()
+	return h, nil
 }
 
 // Events returns the channel of outcomes. Those of one launch come in order: Started
@@ -298,7 +304,7 @@ func (h *Host) detach() {
 func (h *Host) follow(ctx context.Context, p *process) {
 	defer p.close()
 	if !p.adopted {
-		err := p.launch()
+		err := p.launch(ctx)
 		if errors.Is(err, errDetached) {
 			return
 		}
@@ -315,6 +321,9 @@ func (h *Host) follow(ctx context.Context, p *process) {
 			return
 		}
 		if !h.emit(ctx, Started{Name: p.rec.Name, Launch: p.rec.Launch, PID: p.rec.PID}) {
+			return
+		}
+		if p.lacks != nil && !h.emit(ctx, Limited{Name: p.rec.Name, Launch: p.rec.Launch, Err: p.lacks}) {
 			return
 		}
 	}
@@ -353,5 +362,6 @@ func (h *Host) housekeep(ctx context.Context) {
 			}
 		}
 		h.freeUnseen(ctx)
+		h.oomKills.look()
 	}
 }

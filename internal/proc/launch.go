@@ -2,6 +2,7 @@ package proc
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 // launch executes the program of p.spec, in the steps that doc.go describes. After an
 // error no process and no record of the launch is left. The exception is errDetached
 // after the release: that process runs on and has its record.
-func (p *process) launch() error {
+func (p *process) launch(ctx context.Context) error {
 	if err := p.spec.check(); err != nil {
 		return err
 	}
@@ -36,7 +37,7 @@ func (p *process) launch() error {
 		return err
 	}
 	defer g.close()
-	if err := p.release(g, program); err != nil {
+	if err := p.release(ctx, g, program); err != nil {
 		p.undo()
 		return err
 	}
@@ -141,7 +142,7 @@ func (p *process) fork(files []*os.File) error {
 }
 
 // release writes the record and sends the helper its orders.
-func (p *process) release(g *helperPipes, program string) error {
+func (p *process) release(ctx context.Context, g *helperPipes, program string) error {
 	s, err := procfs.Root.Stat(p.rec.PID)
 	if err != nil {
 		return fmt.Errorf("identify its process: %w", err)
@@ -152,10 +153,11 @@ func (p *process) release(g *helperPipes, program string) error {
 	if err := p.host.records.save(p.record()); err != nil {
 		return fmt.Errorf("record its process: %w", err)
 	}
+	p.confine(ctx)
 	if err := p.setReleased(); err != nil {
 		return err
 	}
-	text, err := json.Marshal(newOrders(&p.spec, program))
+	text, err := json.Marshal(newOrders(&p.spec, program, p.launchLimits()))
 	if err != nil {
 		panic(fmt.Sprintf("proc: marshal orders: %v", err)) // JSON can express every field
 	}

@@ -48,7 +48,7 @@ func (h *Host) limitAll(ctx context.Context) {
 		case <-h.limitsWake:
 		}
 		for p, l := range h.takeLimits() {
-			err := p.limit(l)
+			err := p.limit(ctx, l)
 			h.emit(ctx, Limited{Name: p.rec.Name, Launch: p.rec.Launch, Err: err})
 		}
 	}
@@ -64,15 +64,23 @@ func (h *Host) takeLimits() map[*process]Limits {
 
 // limit gives a process its limits. The process cannot be reaped meanwhile: its PID is its
 // own, unless it is adopted and ends at this moment.
-func (p *process) limit(l Limits) error {
+func (p *process) limit(ctx context.Context, l Limits) error {
 	pid := p.record().PID
 	if pid == 0 || p.hasExited() {
 		return nil
 	}
-	err := errors.Join(setMemory(pid, l.MemoryBytes), setNiceOfAll(pid, l.Nice))
-	if l.CPUWeight != 0 {
-		err = errors.Join(err, errNoWeight)
+	memory, weight := l.MemoryBytes, errNoWeight
+	if control := p.host.cfg.Control; control != nil {
+		ctx, cancel := context.WithTimeout(ctx, controlTimeout)
+		defer cancel()
+		if weight = control.Limit(ctx, p.rec.Name, pid, l); weight == nil {
+			memory = 0 // the group bounds it
+		}
 	}
+	if l.CPUWeight == 0 {
+		weight = nil // rlimits suffice
+	}
+	err := errors.Join(setNiceOfAll(pid, l.Nice), weight, setMemory(pid, memory))
 	if errors.Is(err, unix.ESRCH) || p.hasExited() {
 		return nil
 	}

@@ -25,6 +25,8 @@ type process struct {
 	spec    Spec // zero if adopted
 	adopted bool
 	begun   time.Time // when its program was executed; only follow uses it
+	grouped bool      // it has a control group; only follow uses it
+	lacks   error     // why it was started without some of its limits; only follow uses it
 
 	mu       sync.Mutex
 	state    state
@@ -261,12 +263,18 @@ func (p *process) wait() (Exited, error) {
 	if err != nil {
 		p.host.log.Warn("members of the session are not known", "node", rec.Name, "err", err)
 	}
+	control := p.host.cfg.Control
+	grouped := control != nil && control.Ended(rec.PID)
 	status := p.reap()
+	if control != nil {
+		control.Leave(rec.PID, rec.Name)
+	}
 	stdout, stderr := p.output()
 	return Exited{
 		Name: rec.Name, Launch: rec.Launch, PID: rec.PID,
 		Status: status, Ran: max(ran, 0), Killed: killed,
 		Left:   left[:min(len(left), maxLeft)],
+		Memory: p.outOfMemory(status, grouped, killed),
 		Stdout: stdout, Stderr: stderr,
 		Fingerprint: rec.Fingerprint,
 	}, nil

@@ -107,6 +107,10 @@ type Exited struct {
 	// Killed says that Stop sent SIGKILL.
 	Killed bool
 
+	// Memory says that the kernel ended it for lack of memory. Empty means that nothing says
+	// so.
+	Memory string
+
 	// Left are the PIDs of processes of its session that outlived it, at most 100.
 	// The Host leaves them alone.
 	Left []int

@@ -113,6 +113,7 @@ func defaultAgent() settings.Agent {
 		Lifecycle:       defaultLifecycle(),
 		Archive:         settings.Archive{Interval: time.Minute, Level: 6},
 		Zeek:            defaultZeek(),
+		Process:         settings.Process{LimitsBy: settings.LimitsAuto},
 	}
 }
 

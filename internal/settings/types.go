@@ -132,6 +132,7 @@ type Agent struct {
 	// nowhere.
 	MetricsListen Listen
 	Archive       Archive
+	Process       Process
 	Zeek          Zeek
 }
 

@@ -58,13 +58,6 @@ func (a *routes) registerTelling() {
 			"Of an agent that is absent the list has what was known last.",
 	}, s.listHosts)
 	register(a, operation{
-		id: "get-hardware", method: http.MethodGet, path: api.PathInstances + "/{instance}/hardware", may: rowOfStream(mgmt.StreamHost),
-		summary: "Show the processors and the network interfaces of a host",
-		details: "The controller asks the agent. Of an agent that is absent the answer has what was known last. " +
-			"Agents of earlier versions do not tell it.",
-		errors: []int{http.StatusNotFound},
-	}, hosting{s}.getHardware)
-	register(a, operation{
 		id: "get-diag", method: http.MethodGet, path: api.PathNodes + "/{node}/diag", may: rowOfStream(mgmt.StreamDiag),
 		summary: "Make a report about a node, without secrets",
 		details: "What looks like a secret is taken out. A secret that looks like nothing in particular is not.",
@@ -320,7 +313,7 @@ func hostView(h mgmt.HostReport) api.Host {
 func factsOf(f mgmt.HostFacts) api.Host {
 	h := api.Host{
 		Clock: utc(f.Time), Unsynced: f.Unsynced, Version: f.Version, Build: f.Build, Started: utc(f.Started),
-		Nodes: f.Nodes, ZeekPath: f.ZeekPath, ZeekVersion: f.ZeekVersion,
+		Nodes: f.Nodes, ZeekPath: f.ZeekPath, ZeekVersion: f.ZeekVersion, LimitsBy: f.LimitsBy,
 		Hostname: f.Hostname, OS: f.OS, Kernel: f.Kernel, Arch: f.Arch, Booted: utc(f.Booted), CPUs: f.CPUs, Load: f.Load, Memory: api.Memory(f.Memory),
 	}
 	for _, n := range f.Running {

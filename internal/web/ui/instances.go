@@ -152,7 +152,7 @@ func InstanceNow(d InstanceDetail) []Piece {
 	facts := []Fact{
 		{"Standing", g.Group{State(d.Standing), h.Text(" "), Age(d.Now, d.Since)}}, {"Address of its agent", textOr(d.Address, nil)},
 		{"Connection", h.Text(map[bool]string{true: "the controller dials it", false: "its agent dials the controller"}[d.Dialed])},
-		{"Agent", textOr(host.Version, nil)}, {"Agent started", orMoment(host.Started)}, {"Zeek", textOr(host.ZeekVersion, nil)}, {"Path of Zeek", textOr(host.ZeekPath, nil)},
+		{"Agent", textOr(host.Version, nil)}, {"Agent started", orMoment(host.Started)}, {"Zeek", textOr(host.ZeekVersion, nil)}, {"Path of Zeek", textOr(host.ZeekPath, nil)}, {"Limits by", textOr(host.LimitsBy, nil)},
 		{"Host name", textOr(host.Hostname, nil)}, {"System", textOr(host.OS, nil)}, {"Kernel", textOr(strings.TrimSpace(host.Kernel+" "+host.Arch), nil)}, {"Booted", orMoment(host.Booted)},
 		{"Clock", clock(host)}, {"Load", loadText(host)}, {"Memory", memoryText(host.Memory)}, {"Told", orMoment(host.Heard)},
 	}

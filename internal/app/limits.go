@@ -1,0 +1,29 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"github.com/zeekfleet/zeekfleet/internal/cgroup"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
+)
+
+// openGroups finds out what can bound the processes of nodes here.
+func openGroups(ctx context.Context, set settings.Agent, log *slog.Logger) (*cgroup.Groups, error) {
+	unit := ""
+	if text, err := os.ReadFile("/proc/self/cgroup"); err == nil && os.Getenv("INVOCATION_ID") != "" {
+		unit = serviceOf(string(text))
+	}
+	groups, why, err := cgroup.Open(ctx, cgroup.Config{Way: cgroup.Way(set.Process.LimitsBy), Unit: unit, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case groups.Way() == cgroup.Rlimit && set.Process.LimitsBy != settings.LimitsRlimit:
+		log.Info("nodes are bounded by rlimits: each process by itself, and without CPU weights", "why", why)
+	default:
+		log.Info("nodes are bounded", "by", string(groups.Way()))
+	}
+	return groups, nil
+}
