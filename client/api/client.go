@@ -47,6 +47,8 @@ type Client struct {
 	Alerting
 	// Bundles has those about the content of bundles.
 	Bundles
+	// Machines has those about hosts as machines.
+	Machines
 	*caller
 }
 
@@ -56,7 +58,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{Access{c}, Alerting{c}, Bundles{c}, c}, nil
+	return &Client{Access{c}, Alerting{c}, Bundles{c}, Machines{c}, c}, nil
 }
 
 // Address returns the controller's host and port.

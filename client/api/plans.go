@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -60,6 +62,51 @@ type Plan struct {
 	Doubts   []Finding       `json:"doubts" nullable:"false" doc:"What may be wrong, and prevents nothing."`
 	Unknown  []Finding       `json:"unknown" nullable:"false" doc:"The instances that did not say what they would do, with the reason."`
 	Fetching []PlannedFetch  `json:"fetching,omitempty" nullable:"false" doc:"The instances that still fetch bundles, and did not check anything. They go on: ask again."`
+	// Templates are for those who have read a cluster file. Client.Plan leaves them empty.
+	Templates []PlannedTemplate `json:"templates,omitempty" nullable:"false" doc:"What the templates of workers in a cluster file have become. A controller sends none: whoever has read the file adds them."`
+}
+
+// PlannedTemplate is a section of a cluster file that describes workers alike.
+type PlannedTemplate struct {
+	Name   string           `json:"name" doc:"The name of the section."`
+	Line   int              `json:"line" doc:"The line of the section in its file."`
+	Groups []PlannedWorkers `json:"groups" nullable:"false"`
+}
+
+// PlannedWorkers are the workers of a template on one interface of one instance.
+type PlannedWorkers struct {
+	Instance   string   `json:"instance"`
+	Interface  string   `json:"interface"`
+	Nodes      []string `json:"nodes" nullable:"false"`
+	Processors []int    `json:"processors,omitempty" nullable:"false" doc:"The processor of each node. Absent: they are bound to none."`
+	FanoutID   int      `json:"fanout_id,omitempty" doc:"The fan-out group of AF_PACKET in which they share the packets. Absent: they are in none."`
+}
+
+// Names returns the names of the nodes in short: "worker-eth0-1…8".
+func (w PlannedWorkers) Names() string {
+	if len(w.Nodes) < 2 {
+		return strings.Join(w.Nodes, "")
+	}
+	last := w.Nodes[len(w.Nodes)-1]
+	return w.Nodes[0] + "…" + last[strings.LastIndex(last, "-")+1:]
+}
+
+// ProcessorList returns the processors in their order, with ranges: "2-5,8".
+func (w PlannedWorkers) ProcessorList() string {
+	var parts []string
+	for i := 0; i < len(w.Processors); {
+		end := i + 1
+		for end < len(w.Processors) && w.Processors[end] == w.Processors[end-1]+1 {
+			end++
+		}
+		part := strconv.Itoa(w.Processors[i])
+		if end > i+1 {
+			part += "-" + strconv.Itoa(w.Processors[end-1])
+		}
+		parts = append(parts, part)
+		i = end
+	}
+	return strings.Join(parts, ",")
 }
 
 // PlannedFetch says how far an instance is that fetches bundles.

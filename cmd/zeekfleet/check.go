@@ -10,6 +10,8 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/clusterfile"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
@@ -43,7 +45,12 @@ func runCheck(cmd *cobra.Command, s streams, path string) (status int, err error
 	if err != nil {
 		return cli.StatusFailed, err
 	}
-	cluster, err := readCluster(path, s.in, s.err)
+	cluster, err := readCluster(path, s.in, s.err, func(name mgmt.InstanceName) (mgmt.Hardware, error) {
+		if string(name) != set.Name {
+			return mgmt.Hardware{}, clusterfile.ErrElsewhere
+		}
+		return app.Hardware(), nil
+	})
 	if err != nil {
 		return cli.StatusFailed, err
 	}

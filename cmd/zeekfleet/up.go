@@ -103,7 +103,7 @@ func runUp(cmd *cobra.Command, args []string, cfg up.Config) error {
 	cfg.Source = "the default cluster"
 	cfg.Version = programVersion()
 	if len(args) == 1 {
-		cluster, err := readCluster(args[0], cmd.InOrStdin(), cmd.ErrOrStderr())
+		cluster, err := readCluster(args[0], cmd.InOrStdin(), cmd.ErrOrStderr(), func(mgmt.InstanceName) (mgmt.Hardware, error) { return app.Hardware(), nil })
 		if err != nil {
 			return err
 		}
@@ -121,12 +121,12 @@ func runUp(cmd *cobra.Command, args []string, cfg up.Config) error {
 
 // readCluster reads a cluster file and writes its warnings. It does not write the
 // file's doubts; each caller decides about them.
-func readCluster(path string, stdin io.Reader, warnings io.Writer) (*clusterfile.Cluster, error) {
+func readCluster(path string, stdin io.Reader, warnings io.Writer, hardware func(mgmt.InstanceName) (mgmt.Hardware, error)) (*clusterfile.Cluster, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "" // nodes without an instance then go to agent-localhost
 	}
-	cluster, err := clusterfile.Read(path, stdin, clusterfile.Options{Hostname: host})
+	cluster, err := clusterfile.Read(path, stdin, clusterfile.Options{Hostname: host, Hardware: hardware})
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/machine"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
@@ -128,3 +129,6 @@ func wouldListen(set settings.Agent) string {
 	at := netip.AddrPortFrom(set.Broker.Addr, cmp.Or(set.Broker.Port, 1))
 	return Reachable(at.String())
 }
+
+// Hardware returns the processors and the network interfaces of this host.
+func Hardware() mgmt.Hardware { return machine.Hardware(machine.Sys) }

@@ -88,7 +88,7 @@ const clusterFile = "[instances]\nsensor-1\nsensor-2\n\n[manager]\ninstance = se
 
 func fleetPages() map[string]fleetPage {
 	all := map[string]fleetPage{}
-	for _, some := range []map[string]fleetPage{planPages(), changePages(), revisionPages(), operationPages(), dispatchPages(), tellingPages(), measuredPages(), optionPages(), bundlePages()} {
+	for _, some := range []map[string]fleetPage{planPages(), changePages(), revisionPages(), operationPages(), dispatchPages(), tellingPages(), machinePages(), measuredPages(), optionPages(), bundlePages()} {
 		maps.Copy(all, some)
 	}
 	return all
@@ -405,4 +405,42 @@ func tellingPages() map[string]fleetPage {
 		"crash":      {recordOf(crashes), func(t *testing.T, f cli.Fleet) int { return f.ShowCrash(t.Context(), "0123", false) }},
 		"crash-full": {recordOf(crashes), func(t *testing.T, f cli.Fleet) int { return f.ShowCrash(t.Context(), "0123", true) }},
 	}
+}
+
+// machinePages are about hosts as machines.
+func machinePages() map[string]fleetPage {
+	return map[string]fleetPage{
+		"hardware": {map[string]any{
+			"GET /api/v1/instances":                   api.Page[api.Instance]{Items: []api.Instance{{Name: "sensor-1"}, {Name: "sensor-2"}}},
+			"GET /api/v1/instances/sensor-1/hardware": someHardware(),
+			"GET /api/v1/instances/sensor-2/hardware": api.Hardware{Instance: "sensor-2", Err: "its agent is of a version that does not tell what the host has"},
+		}, func(t *testing.T, f cli.Fleet) int { return cli.Machines{Fleet: f}.Hardware(t.Context(), nil) }},
+		"hardware-none": {map[string]any{"GET /api/v1/instances": api.Page[api.Instance]{}}, func(t *testing.T, f cli.Fleet) int {
+			return cli.Machines{Fleet: f}.Hardware(t.Context(), nil)
+		}},
+		"plan-templates": {map[string]any{
+			"GET /api/v1/instances/sensor-1/hardware": someHardware(),
+			"POST /api/v1/plans":                      api.Plan{Changes: true, Nodes: []api.PlannedNode{{Instance: "sensor-1", Node: "worker-eth0-1", Role: "WORKER", Action: api.ActionStart}}},
+		}, func(t *testing.T, f cli.Fleet) int {
+			f.Stdin = strings.NewReader("[workers]\ninstance = sensor-1\ninterface = eth0\nworkers = auto\npin_cpus = auto\n[workers lab]\ninstance = sensor-1\ninterface = eth1\nworkers = 2\nlb_method = none\n")
+			return f.Plan(t.Context(), cli.PlanRequest{Path: "-"})
+		}},
+		"plan-templates-unknown": {map[string]any{
+			"GET /api/v1/instances/sensor-1/hardware": api.Hardware{Instance: "sensor-1", Err: "its agent is of a version that does not tell what the host has"},
+		}, func(t *testing.T, f cli.Fleet) int {
+			f.Stdin = strings.NewReader("[workers]\ninstance = sensor-1\ninterface = eth0\nworkers = auto\n")
+			return f.Plan(t.Context(), cli.PlanRequest{Path: "-"})
+		}},
+	}
+}
+
+// someHardware is a host with two sockets, whose processors have two threads.
+func someHardware() api.Hardware {
+	h := api.Hardware{Instance: "sensor-1", Heard: noon, Interfaces: []api.NIC{
+		{Name: "eth0", NUMANode: 1, Driver: "ice", Queues: 32}, {Name: "eth1", NUMANode: 0, Driver: "ixgbe", Queues: 8}, {Name: "lo", NUMANode: -1, Queues: 1},
+	}, More: 2}
+	for cpu := range 32 {
+		h.Processors = append(h.Processors, api.Processor{Number: cpu, NUMANode: cpu / 8 % 2, Core: cpu % 16, Isolated: cpu%16 == 15})
+	}
+	return h
 }

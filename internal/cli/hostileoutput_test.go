@@ -89,7 +89,7 @@ func hostileController(t *testing.T) string {
 		api.PathOperations: pageOf[api.Operation](), api.PathOperations + "/1": operation, api.PathDispatches: filled[api.Dispatched](),
 		api.PathSamples: measured,
 		api.PathPlans:   filled[api.Plan](), api.PathInstances + "/w/preflight": filled[api.Plan](), api.PathRevisions: pageOf[api.Revision](), api.PathRevisions + "/1": filled[api.Configuration](),
-		api.PathHosts: pageOf[api.Host](), api.PathCrashes: crash, api.PathNodes + "/w/diag": filled[api.NodeDiag](), api.PathEvents: pageOf[api.Event](),
+		api.PathHosts: pageOf[api.Host](), api.PathInstances + "/a/hardware": filled[api.Hardware](), api.PathCrashes: crash, api.PathNodes + "/w/diag": filled[api.NodeDiag](), api.PathEvents: pageOf[api.Event](),
 		"POST " + api.PathOperations:  operation,
 		"POST " + api.PathDeployments: api.Problem{Title: evil, Status: http.StatusPreconditionFailed, Detail: evil},
 	}
@@ -138,6 +138,7 @@ func TestNothingThatOthersHaveWrittenControlsTheTerminal(t *testing.T) {
 		"history":    func(f cli.Fleet) int { return f.History(t.Context(), 5) },
 		"show":       func(f cli.Fleet) int { return f.Show(t.Context(), 1) },
 		"diff":       func(f cli.Fleet) int { return f.Diff(t.Context(), 1, 0) },
+		"hardware":   func(f cli.Fleet) int { return cli.Machines{Fleet: f}.Hardware(t.Context(), []string{"a"}) },
 		"hosts":      func(f cli.Fleet) int { return f.Hosts(t.Context()) },
 		"crashes":    func(f cli.Fleet) int { return f.Crashes(t.Context(), "") },
 		"crash":      func(f cli.Fleet) int { return f.ShowCrash(t.Context(), "1a", true) },

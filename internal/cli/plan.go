@@ -26,23 +26,25 @@ type PlanRequest struct {
 // Plan says what a deployment would do.
 func (f Fleet) Plan(ctx context.Context, req PlanRequest) int {
 	in := api.PlanRequest{Revision: req.Revision}
-	var list []packedBundle
+	var file givenFile
 	if req.Revision == 0 {
 		var err error
-		if in.Configuration, list, err = f.cluster(req.Path); err != nil {
+		if file, err = f.cluster(ctx, req.Path); err != nil {
 			f.Log.Error("%v", err)
 			return StatusFailed
 		}
-		defer closeAll(list)
+		defer closeAll(file.bundles)
+		in.Configuration = file.config
 	}
 	return f.ask(ctx, func(c *api.Client) error {
-		if err := f.pushAll(ctx, c, list); err != nil {
+		if err := f.pushAll(ctx, c, file.bundles); err != nil {
 			return err
 		}
 		plan, err := f.plan(ctx, c, in)
 		if err != nil {
 			return err
 		}
+		plan.Templates = file.templates
 		if err := f.printPage(plan, func() show.Page { return planPage(plan) }); err != nil {
 			return err
 		}
@@ -56,18 +58,26 @@ func (f Fleet) Plan(ctx context.Context, req PlanRequest) int {
 	})
 }
 
-// cluster reads and checks the cluster file at path. It packs the directories of bundles.
-func (f Fleet) cluster(path string) (*api.Cluster, []packedBundle, error) {
+// givenFile is a cluster file that was read.
+type givenFile struct {
+	config    *api.Cluster
+	bundles   []packedBundle
+	templates []api.PlannedTemplate
+}
+
+// cluster reads and checks the cluster file at path. It packs the directories of bundles. If
+// templates leave something to the hardware of hosts, it asks the controller for that.
+func (f Fleet) cluster(ctx context.Context, path string) (givenFile, error) {
 	pack, list := packs()
-	cluster, err := clusterfile.Read(path, f.Stdin, clusterfile.Options{Hostname: f.Hostname, Pack: pack})
+	cluster, err := clusterfile.Read(path, f.Stdin, clusterfile.Options{Hostname: f.Hostname, Pack: pack, Hardware: Machines{f}.hardware(ctx)})
 	if err != nil {
 		closeAll(*list)
-		return nil, nil, err
+		return givenFile{}, err
 	}
 	for _, text := range slices.Concat(cluster.Warnings, cluster.Doubts) {
 		f.Log.Warning("%s", text)
 	}
-	return new(resources.Cluster(cluster.Config)), *list, nil
+	return givenFile{new(resources.Cluster(cluster.Config)), *list, resources.Templates(cluster.Templates)}, nil
 }
 
 // plan asks for a plan. While hosts fetch bundles, they have not checked anything yet: it
@@ -240,6 +250,7 @@ func planPage(plan api.Plan) show.Page {
 	if len(table.Rows) > 0 {
 		page = append(page, table, show.Blank())
 	}
+	page = append(page, templatesPart(plan.Templates)...)
 	page = append(page, bundlesPart(plan.Bundles)...)
 	page = append(page, optionsPart(plan.Options)...)
 	for _, list := range []struct {
@@ -283,22 +294,25 @@ type Change struct {
 	Note string
 	// RevertAfter is as in api.DeployRequest, in seconds.
 	RevertAfter int64
+
+	templates []api.PlannedTemplate
 }
 
 // DeployFile deploys a cluster file: it shows the plan, asks whether to go on, and follows
 // the deployment.
 func (f Fleet) DeployFile(ctx context.Context, ch Change) int {
-	config, list, err := f.cluster(ch.Path)
+	file, err := f.cluster(ctx, ch.Path)
 	if err != nil {
 		f.Log.Error("%v", err)
 		return StatusFailed
 	}
-	defer closeAll(list)
+	defer closeAll(file.bundles)
+	ch.templates = file.templates
 	return f.ask(ctx, func(c *api.Client) error {
-		if err := f.pushAll(ctx, c, list); err != nil {
+		if err := f.pushAll(ctx, c, file.bundles); err != nil {
 			return err
 		}
-		return f.change(ctx, c, ch, api.DeployRequest{Configuration: config})
+		return f.change(ctx, c, ch, api.DeployRequest{Configuration: file.config})
 	})
 }
 
@@ -351,6 +365,7 @@ func (f Fleet) change(ctx context.Context, c *api.Client, ch Change, in api.Depl
 	if err != nil {
 		return err
 	}
+	plan.Templates = ch.templates
 	n := countPlan(plan)
 	setsOptions, interrupts := len(in.Options) > 0, n.start+n.restart+n.stop > 0
 	if setsOptions && !plan.Changes && len(plan.Options) == 0 {

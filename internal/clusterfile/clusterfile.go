@@ -60,12 +60,17 @@ type Options struct {
 	Pack func(name, directory string) (mgmt.BundleHash, error)
 	// Hardware returns the hardware of an instance's host, on which it depends what "auto"
 	// means in a template. It is called once for each instance. Nil means that nobody can
-	// be asked: "auto" is an error.
+	// be asked: "auto" is an error. The error ErrElsewhere says that the nodes of that
+	// instance do not matter.
 	Hardware func(mgmt.InstanceName) (mgmt.Hardware, error)
 	// Dir is the directory to which paths of bundles are relative. Read sets it, except for
 	// standard input.
 	Dir string
 }
+
+// ErrElsewhere is an error of Options.Hardware. Where it is returned, "auto" makes one worker,
+// which is bound to no processor.
+var ErrElsewhere = errors.New("the nodes of this instance do not matter")
 
 // Read reads the cluster configuration at path. The file may be a pipe;
 // "-" is stdin. See Parse for the rest.
@@ -215,28 +220,17 @@ func (p *clusterParser) parse() error {
 		}
 		p.config.Nodes = append(p.config.Nodes, n)
 	}
+	if err := p.checkInstances(); err != nil {
+		return err
+	}
 	if err := p.expand(); err != nil {
 		return err
 	}
-	return p.resolve()
-}
-
-// resolve gives the nodes their instances, options and bundles.
-func (p *clusterParser) resolve() error {
-	listed := p.file.ByName[instances]
-	switch {
-	case len(p.withoutInstance) > 0 && p.NameInstances:
-		s := p.withoutInstance[0]
-		return p.file.ErrorAt(s.Line, "node %s lacks \"instance\": name the instance that runs it", ini.Quote(s.Name))
-	case len(p.withoutInstance) > 0 && len(p.withoutInstance) < p.described:
-		return p.file.ErrorOfBoth(p.withoutInstance[0].Line, "either all or no nodes must state instances")
-	case len(p.withoutInstance) > 0 && listed != nil:
-		return p.file.ErrorOfBoth(listed.Line, "omit instances section when skipping instances in node definitions")
-	case listed == nil:
-		p.deriveInstances()
-	default:
+	if listed := p.file.ByName[instances]; listed != nil {
 		p.foldInstances(listed)
 		p.warnUnlisted()
+	} else {
+		p.deriveInstances()
 	}
 	if err := p.runOptions(); err != nil {
 		return err
@@ -245,6 +239,25 @@ func (p *clusterParser) resolve() error {
 		return err
 	}
 	return p.unusedDefaults()
+}
+
+// checkInstances refuses sections of nodes that name no instance, if they must.
+func (p *clusterParser) checkInstances() error {
+	if len(p.withoutInstance) == 0 {
+		return nil
+	}
+	s, listed := p.withoutInstance[0], p.file.ByName[instances]
+	switch {
+	case p.NameInstances && p.isTemplate(s):
+		return p.file.ErrorAt(s.Line, "[%s] lacks \"instance\" or \"instances\": name the instances that run its workers", ini.Clip(s.Name))
+	case p.NameInstances:
+		return p.file.ErrorAt(s.Line, "node %s lacks \"instance\": name the instance that runs it", ini.Quote(s.Name))
+	case len(p.withoutInstance) < p.described:
+		return p.file.ErrorOfBoth(s.Line, "either all or no nodes must state instances")
+	case listed != nil:
+		return p.file.ErrorOfBoth(listed.Line, "omit instances section when skipping instances in node definitions")
+	}
+	return nil
 }
 
 func (p *clusterParser) instances(s *ini.Section) error {

@@ -1,6 +1,7 @@
 package clusterfile
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,10 +29,11 @@ func (x *expander) processors() error {
 		}
 	}
 	for _, g := range x.groups {
-		if g.autoPins && g.count > 0 {
-			if err := x.pinAutomatically(g); err != nil {
-				return err
-			}
+		if !g.autoPins || g.count == 0 {
+			continue
+		}
+		if err := x.pinAutomatically(g); err != nil && !errors.Is(err, ErrElsewhere) {
+			return err
 		}
 	}
 	return x.countAutomatically()
@@ -93,7 +95,9 @@ func (x *expander) hardwareFor(g *group) (mgmt.Hardware, int, error) {
 	h, ok := x.hardware[g.Instance]
 	if !ok {
 		var err error
-		if h, err = x.Hardware(g.Instance); err != nil {
+		if h, err = x.Hardware(g.Instance); errors.Is(err, ErrElsewhere) {
+			return mgmt.Hardware{}, 0, err
+		} else if err != nil {
 			return mgmt.Hardware{}, 0, x.errorIn(g.template, key, "what \"%s = auto\" means depends on the host of instance '%s': %v; or %s", key, g.Instance, err, instead)
 		}
 		x.hardware[g.Instance] = h
@@ -163,6 +167,10 @@ func (x *expander) countAutomatically() error {
 	for len(left) > 0 {
 		g := left[0]
 		first, _, err := x.freeFor(g)
+		if errors.Is(err, ErrElsewhere) {
+			g.count, left = 1, left[1:]
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -288,6 +288,33 @@ func TestTemplatesRefused(t *testing.T) {
 	}
 }
 
+// A check on one host knows nothing of the others.
+func TestTemplatesOfInstancesThatDoNotMatter(t *testing.T) {
+	text := "[instances]\ns\nt\n[workers]\ninstances = *\ninterface = eth0\nworkers = auto\npin_cpus = auto\nlb_method = none\n[workers b]\ninstances = *\ninterface = eth1\nworkers = 2\npin_cpus = auto\nlb_method = none\n"
+	got, err := clusterfile.Parse("c", []byte(text), clusterfile.Options{Hardware: func(name mgmt.InstanceName) (mgmt.Hardware, error) {
+		if name == "t" {
+			return mgmt.Hardware{}, clusterfile.ErrElsewhere
+		}
+		return twoSockets(name)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "s-worker-eth0-1@s eth0 cpu=1\ns-worker-eth0-2@s eth0 cpu=2\ns-worker-eth0-3@s eth0 cpu=3\nt-worker-eth0-1@t eth0\n" +
+		"s-worker-eth1-1@s eth1 cpu=5\ns-worker-eth1-2@s eth1 cpu=6\nt-worker-eth1-1@t eth1\nt-worker-eth1-2@t eth1\n"
+	if diff := cmp.Diff(want, workers(got.Config.Nodes)); diff != "" {
+		t.Errorf("nodes (-want +got):\n%s", diff)
+	}
+}
+
+// On a page nobody can mean the local host.
+func TestTemplatesThatMustNameInstances(t *testing.T) {
+	_, err := clusterfile.Parse("c", []byte("[workers]\ninterface = eth0\nworkers = auto\n"), clusterfile.Options{NameInstances: true})
+	if want := `c:1: [workers] lacks "instance" or "instances": name the instances that run its workers`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // A few lines could make more nodes than a cluster has.
 func TestTemplatesAreBounded(t *testing.T) {
 	var b strings.Builder

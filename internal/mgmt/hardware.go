@@ -1,15 +1,16 @@
 package mgmt
 
+import "sort"
+
 // Hardware is what an agent has found out about its host, as far as workers depend on it. An
 // agent of an earlier version does not tell it.
 type Hardware struct {
 	// Processors are those that are online, sorted by number.
-	Processors []Processor
+	Processors []Processor `json:"processors,omitempty"`
 	// Interfaces are the network interfaces, sorted by name.
-	Interfaces []NIC
-	// MoreProcessors and MoreInterfaces say how many were left out, because there are more
-	// than MaxProcessors or MaxNICs.
-	MoreProcessors, MoreInterfaces int
+	Interfaces []NIC `json:"interfaces,omitempty"`
+	// MoreInterfaces says how many were left out, because there are more than MaxNICs.
+	MoreInterfaces int `json:"more_interfaces,omitempty"`
 }
 
 // These constants bound a Hardware. A processor with a higher number than maxCPU cannot be
@@ -25,20 +26,45 @@ const NoNUMANode = -1
 
 // Processor is a logical processor: a thread of a core.
 type Processor struct {
-	Number   int
-	NUMANode int
+	Number   int `json:"number"`
+	NUMANode int `json:"numa_node"`
 	// Core is the lowest number of all threads of the same core.
-	Core int
+	Core int `json:"core"`
 	// Isolated says that the kernel runs only processes there that ask for it (isolcpus).
-	Isolated bool
+	Isolated bool `json:"isolated,omitempty"`
 }
 
 // NIC is a network interface.
 type NIC struct {
-	Name     string
-	NUMANode int
-	Driver   string // empty: unknown, or none
-	Queues   int    // for received packets
+	Name     string `json:"name"`
+	NUMANode int    `json:"numa_node"`
+	Driver   string `json:"driver,omitempty"` // empty: unknown, or none
+	Queues   int    `json:"queues,omitempty"` // for received packets
+}
+
+// Bound makes what an agent has told a Hardware: an agent that was taken over can tell
+// anything. Texts have at most so many bytes.
+func (h *Hardware) Bound(most int) {
+	seen := map[int]bool{}
+	processors := h.Processors
+	h.Processors = nil
+	for _, p := range processors {
+		if p.Number < 0 || p.Number > maxCPU || seen[p.Number] {
+			continue
+		}
+		seen[p.Number] = true
+		p.NUMANode = max(NoNUMANode, p.NUMANode)
+		h.Processors = append(h.Processors, p)
+	}
+	sort.Slice(h.Processors, func(i, j int) bool { return h.Processors[i].Number < h.Processors[j].Number })
+	h.MoreInterfaces = max(0, h.MoreInterfaces) + max(0, len(h.Interfaces)-MaxNICs)
+	h.Interfaces = h.Interfaces[:min(len(h.Interfaces), MaxNICs)]
+	for i := range h.Interfaces {
+		nic := &h.Interfaces[i]
+		nic.Name, nic.Driver = LineText(nic.Name, most), LineText(nic.Driver, most)
+		nic.NUMANode, nic.Queues = max(NoNUMANode, nic.NUMANode), max(0, nic.Queues)
+	}
+	sort.SliceStable(h.Interfaces, func(i, j int) bool { return h.Interfaces[i].Name < h.Interfaces[j].Name })
 }
 
 // None reports whether h says nothing.

@@ -96,10 +96,15 @@ type HostFacts struct {
 	Load     [3]float64 `json:"load"` // of 1, 5, 15 minutes
 	Memory   Memory     `json:"memory"`
 	Disks    []Disk     `json:"disks,omitempty"`
+	// Hardware is nil if the agent is older than this.
+	Hardware *Hardware `json:"hardware,omitempty"`
 }
 
-// Cut shortens all texts to so many bytes.
+// Cut shortens all texts to so many bytes, and bounds the rest.
 func (f *HostFacts) Cut(most int) {
+	if f.Hardware != nil {
+		f.Hardware.Bound(most)
+	}
 	texts := []*string{
 		&f.Version, &f.Build, &f.Metrics, &f.LimitsBy, &f.Nodes, &f.ZeekPath, &f.ZeekVersion, &f.Hostname, &f.OS, &f.Kernel, &f.Arch,
 	}

@@ -25,7 +25,7 @@ func FromManagement(file zeekctl.File, o Options) (*Result, error) {
 		r.Hosts = append(r.Hosts, Host{string(in.Name), in.Name})
 	}
 	for _, n := range c.Config.Nodes {
-		p := Process{Name: string(n.Name), Role: n.Role, Instance: n.Instance, Env: n.Env, Scripts: n.Scripts, Options: n.Options}
+		p := Process{Name: string(n.Name), Role: n.Role, Instance: n.Instance, Env: n.Env, Scripts: n.Scripts, Options: n.Options, Limits: n.Limits}
 		if n.Interface != nil {
 			p.Interface = *n.Interface
 		}

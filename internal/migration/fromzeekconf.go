@@ -229,6 +229,10 @@ func (f *fromConf) backend(c *zeekconf.Conf, agent *settings) {
 func (f *fromConf) process(p zeekconf.Process, agent *settings) Process {
 	one := Process{Name: p.Name, Role: confRoles[p.Kind], Instance: f.names.of(hostOf(p.Conf)), Interface: p.Interface, CPUs: p.CPUs, Env: maps.Clone(p.Env)}
 	one.Limits.Memory = p.MemoryMax
+	if one.Limits.Check() != nil {
+		one.Limits.Memory = 0
+		f.found.add(zeekctl.Place(p.Conf.File, sectionOf(p).LineOf(string(p.Kind)+"_memory_max")), fmt.Sprintf("a memory limit of %d bytes is too small", p.MemoryMax), "set memory_limit of "+p.Name+" to at least "+mgmt.SizeText(mgmt.MinMemoryLimit))
+	}
 	if p.Nice != nil {
 		one.Limits.Nice = *p.Nice
 	}
@@ -278,21 +282,37 @@ func (f *fromConf) write(p zeekconf.Process, one Process) {
 	d.entry("instance", string(one.Instance), path.Base(c.File))
 	d.entry("role", strings.ToLower(string(one.Role)), at(c, s, count))
 	if p.Port > 0 && p.Port <= 65535 {
-		place := at(c, c.Zeek, "port")
-		if place == "" {
-			place = at(c, c.Zeek, "cluster_port")
-		}
-		d.entry("port", strconv.Itoa(p.Port), place)
+		d.entry("port", strconv.Itoa(p.Port), at(c, c.Zeek, "port"), at(c, c.Zeek, "cluster_port"))
 	}
 	if one.Interface != "" {
 		d.entry("interface", one.Interface, at(c, s, "interface"))
 	}
+	if p.MetricsPort > 0 && p.MetricsPort <= 65535 {
+		d.entry("metrics_port", strconv.Itoa(p.MetricsPort), at(c, c.Zeek, "metrics_port"))
+	}
+	f.writeUse(p, one, s)
+	args := at(c, s, string(p.Kind)+"_args")
+	if len(one.Scripts) > 0 {
+		d.entry("scripts", wordsText(one.Scripts), args)
+	}
+	if len(one.Options) > 0 {
+		d.entry("redefs", redefsText(one.Options), args)
+	}
+	d.blank()
+}
+
+// writeUse writes what a node may use, and its environment, which can name processors.
+func (f *fromConf) writeUse(p zeekconf.Process, one Process, s *zeekconf.Section) {
+	d, c := &f.draft, p.Conf
 	env := maps.Clone(one.Env)
 	places := []string{at(c, c.Zeek, "env")}
-	if s != c.Zeek || p.Kind != zeekconf.Worker {
-		places = append(places, at(c, s, string(p.Kind)+"_env"))
+	if key := string(p.Kind) + "_env"; key != "env" {
+		places = append(places, at(c, s, key))
 	}
-	cpuKey := map[bool]string{true: "workers_cpu_list", false: string(p.Kind) + "_cpu_set"}[p.Kind == zeekconf.Worker]
+	cpuKey := string(p.Kind) + "_cpu_set"
+	if p.Kind == zeekconf.Worker {
+		cpuKey = "workers_cpu_list"
+	}
 	switch {
 	case len(one.CPUs) == 1:
 		d.entry("cpu_affinity", strconv.Itoa(one.CPUs[0]), at(c, s, cpuKey))
@@ -300,19 +320,15 @@ func (f *fromConf) write(p zeekconf.Process, one Process) {
 		env[mgmt.CPUsEnv] = cpusText(one.CPUs)
 		places = append(places, at(c, s, cpuKey))
 	}
-	if p.MetricsPort > 0 && p.MetricsPort <= 65535 {
-		d.entry("metrics_port", strconv.Itoa(p.MetricsPort), at(c, c.Zeek, "metrics_port"))
+	if one.Limits.Memory > 0 {
+		d.entry("memory_limit", mgmt.SizeText(one.Limits.Memory), at(c, s, string(p.Kind)+"_memory_max"))
+	}
+	if one.Limits.Nice != 0 {
+		d.entry("nice", strconv.Itoa(one.Limits.Nice), at(c, s, string(p.Kind)+"_nice"))
 	}
 	if len(env) > 0 {
 		d.entry("env", envText(env), places...)
 	}
-	if len(one.Scripts) > 0 {
-		d.entry("scripts", wordsText(one.Scripts), at(c, s, string(p.Kind)+"_args"))
-	}
-	if len(one.Options) > 0 {
-		d.entry("redefs", redefsText(one.Options), at(c, s, string(p.Kind)+"_args"))
-	}
-	d.blank()
 }
 
 // settings returns the settings of the agents: one file, if all have the same.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unicode"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -37,10 +38,13 @@ func (f Finding) String() string {
 	if f.Place != "" {
 		text = f.Place + ": " + text
 	}
-	if f.Do != "" {
-		text += "; " + f.Do
+	switch {
+	case f.Do == "":
+		return text
+	case unicode.IsUpper([]rune(f.Do)[0]):
+		return text + ". " + f.Do
 	}
-	return text
+	return text + "; " + f.Do
 }
 
 // A Host is a host of the other manager, with the instance that takes its place.
@@ -61,15 +65,9 @@ type Process struct {
 	// Scripts and Options are those of the process alone.
 	Scripts []string
 	Options []mgmt.Option
-	Limits  Limits
+	Limits  mgmt.Limits
 	// Replaces is the name of the other manager's process, if the process has another here.
 	Replaces string
-}
-
-// Limits bound what a process uses.
-type Limits struct {
-	Memory uint64 // bytes; 0 is no limit
-	Nice   int
 }
 
 // A SettingsFile has settings of a daemon.

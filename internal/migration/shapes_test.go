@@ -106,6 +106,12 @@ func line(n mgmt.Node, chosen bool) string {
 	if len(cpus) > 0 {
 		text += " cpus=" + strings.Trim(strings.ReplaceAll(fmt.Sprint(cpus), " ", ","), "[]")
 	}
+	if n.Limits.Memory > 0 {
+		text += " memory=" + mgmt.SizeText(n.Limits.Memory)
+	}
+	if n.Limits.Nice != 0 {
+		text += fmt.Sprintf(" nice=%d", n.Limits.Nice)
+	}
 	for _, name := range slices.Sorted(maps.Keys(n.Env)) {
 		if name != mgmt.CPUsEnv {
 			text += " " + name + "=" + ini.Word(n.Env[name])
@@ -138,8 +144,8 @@ func lines(config mgmt.Configuration, starts string) string {
 // Each shape is imported to what the other manager would start itself.
 func TestShapes(t *testing.T) {
 	files, err := filepath.Glob("testdata/shapes/*.txtar")
-	if err != nil || len(files) < 4 {
-		t.Errorf("%d shapes, %v, want more", len(files), err)
+	if err != nil || len(files) < 40 {
+		t.Errorf("%d shapes, %v, want 40", len(files), err)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {

@@ -70,6 +70,7 @@ func (p Process) differences(n mgmt.Node) []string {
 	differ("interface", iface == p.Interface, p.Interface, iface)
 	differ("processors", slices.Equal(cpus, p.CPUs), p.CPUs, cpus)
 	differ("environment", maps.Equal(env, p.Env), p.Env, env)
+	differ("limits", n.Limits == p.Limits, p.Limits, n.Limits)
 	differ("scripts", slices.Equal(n.Scripts, p.Scripts), p.Scripts, n.Scripts)
 	for _, o := range p.Options {
 		differ("option "+o.Name, slices.Contains(n.Options, o), o.Value, n.Options)

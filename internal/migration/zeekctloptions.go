@@ -58,7 +58,7 @@ func (f *fromZeekctl) applyOptions() {
 			apply(f, set)
 			continue
 		}
-		if row.Fate == zeekctl.Lost && set.Value != "" && set.Value != f.site.Default(row) && !f.alsoOff(row, set.Value) {
+		if row.Fate == zeekctl.Lost && f.loses(row, set.Value) {
 			f.found.add(f.optionPlace(set), fmt.Sprintf("%s = %s has no equivalent", row.Name, set.Value), strings.ReplaceAll(row.Becomes, "`", ""))
 		}
 	}
@@ -70,13 +70,13 @@ func (f *fromZeekctl) applyOptions() {
 	}
 }
 
-// alsoOff reports whether a value says the same as the default of an option that is on or off,
-// or a number.
-func (f *fromZeekctl) alsoOff(row zeekctl.Option, value string) bool {
-	same := func(text string) string {
-		return map[string]string{"true": "1", "false": "0"}[strings.ToLower(text)]
+// loses reports whether a site with this value of an option loses something: what it has
+// turned on, or has set to something else than the default.
+func (f *fromZeekctl) loses(row zeekctl.Option, value string) bool {
+	if row.Kind == zeekctl.Bool {
+		return f.site.On(row.Name)
 	}
-	return row.Kind == zeekctl.Bool && (same(value) == row.Default || value == "0")
+	return value != "" && value != f.site.Default(row)
 }
 
 func (f *fromZeekctl) optionPlace(set zeekctl.Setting) string {

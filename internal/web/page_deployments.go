@@ -110,8 +110,9 @@ type wanted struct {
 	given    *api.Cluster
 	revision uint64
 	cluster  api.Cluster
-	// warnings are those about a cluster file.
-	warnings []string
+	// warnings are those about a cluster file, and templates what its templates have become.
+	warnings  []string
+	templates []api.PlannedTemplate
 }
 
 // askDeploy asks what shall be deployed, or shows the plan for what the address names.
@@ -157,7 +158,7 @@ func (s pages) planGiven(v *visit) (shown, error) {
 	if err != nil {
 		return again(http.StatusRequestEntityTooLarge, err.Error(), "")
 	}
-	want, err := v.given(text)
+	want, err := s.given(v, text)
 	if err != nil {
 		return again(http.StatusUnprocessableEntity, err.Error(), text)
 	}
@@ -198,12 +199,12 @@ func (v *visit) configuration() (string, error) {
 }
 
 // given returns the configuration with this text.
-func (v *visit) given(text string) (wanted, error) {
+func (s pages) given(v *visit, text string) (wanted, error) {
 	if strings.TrimSpace(text) == "" {
 		return wanted{}, errors.New("there is no configuration: choose a file, or paste its text")
 	}
 	if !strings.HasPrefix(strings.TrimSpace(text), "{") {
-		return v.givenFile(text)
+		return s.givenFile(v, text)
 	}
 	if mgmt.MoreValues([]byte(text), v.limits.MaxGivenValues) {
 		return wanted{}, fmt.Errorf("the configuration has more than %d JSON values: deploy it with zeekfleet deploy", v.limits.MaxGivenValues)
@@ -221,15 +222,26 @@ func (v *visit) given(text string) (wanted, error) {
 }
 
 // givenFile returns the configuration of a cluster file.
-func (v *visit) givenFile(text string) (wanted, error) {
-	read, err := clusterfile.Parse("cluster file", []byte(text), clusterfile.Options{NameInstances: true, MaxValues: v.limits.MaxGivenText})
+func (s pages) givenFile(v *visit, text string) (wanted, error) {
+	read, err := clusterfile.Parse("cluster file", []byte(text), clusterfile.Options{
+		NameInstances: true, MaxValues: v.limits.MaxGivenText, Hardware: hosting{views(s)}.hardware(v.Context()),
+	})
 	if err != nil {
 		return wanted{}, err
 	}
 	// The ID is new each time that the file is read.
 	c := resources.Cluster(read.Config)
 	warnings := read.Warnings[:min(len(read.Warnings), v.limits.MaxGivenWarnings)]
-	return wanted{what: "this cluster file", fields: map[string]string{"text": text}, given: &c, cluster: c, warnings: warnings}, nil
+	want := wanted{what: "this cluster file", fields: map[string]string{"text": text}, given: &c, cluster: c, warnings: warnings}
+	if len(read.Templates) > 0 {
+		want.templates = resources.Templates(read.Templates)
+		// The form goes on with the nodes that the user sees: the host may have other
+		// hardware when the user agrees.
+		if nodes := clusterfile.Text(read.Config); len(nodes) <= v.limits.MaxGiven {
+			want.fields["text"] = nodes
+		}
+	}
+	return want, nil
 }
 
 // showPlan shows what a deployment would do, and asks whether to go on.
@@ -238,6 +250,7 @@ func (s pages) showPlan(v *visit, want wanted) (shown, error) {
 	if err != nil {
 		return shown{}, err
 	}
+	plan.Body.Templates = want.templates
 	p := ui.Plan{Plan: plan.Body, What: want.what, Fields: want.fields, Warnings: want.warnings}
 	var deployed api.Cluster
 	if found, err := views(s).getConfiguration(v.Context(), &configurationInput{State: api.Deployed}); err == nil {
@@ -287,7 +300,7 @@ func (s pages) deploy(v *visit) (shown, error) {
 // one of which the user has seen the plan.
 func (s pages) asked(v *visit) (wanted, error) {
 	if text := v.field("text"); text != "" {
-		want, err := v.given(text)
+		want, err := s.given(v, text)
 		if err != nil {
 			return want, problem(http.StatusUnprocessableEntity, err.Error())
 		}

@@ -101,6 +101,7 @@ var rows = map[string]access.Row{
 	"list-crashes":        named("list crashes"),
 	"get-crash":           named("read crash"),
 	"list-hosts":          named("list hosts"),
+	"get-hardware":        named("list hosts"),
 	"get-diag":            named("read diag"),
 	"read-logs":           named("read logs"),
 	"list-configurations": named("get_history"),
@@ -169,7 +170,7 @@ func TestRoles(t *testing.T) {
 	}
 	cfg := web.Config{
 		Authority: authority, Audit: &book{}, Limits: web.Limits{AttemptsBurst: 1000, AllAttemptsBurst: 1000},
-		Cluster: cluster, Happenings: endedLog(t), Alerts: &watch{}, Agents: &agents{tell: tellsAll}, Samples: samples.New(samples.Config{}),
+		Cluster: cluster, Happenings: endedLog(t), Alerts: &watch{}, Agents: &agents{tell: tellsAll, hosts: []mgmt.HostReport{{Instance: "a", Present: true}}}, Samples: samples.New(samples.Config{}),
 		Metrics: func(context.Context) ([]byte, error) { return []byte("up 1\n"), nil },
 	}
 	kept := keeper{newShelf(t)}

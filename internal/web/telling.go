@@ -58,6 +58,13 @@ func (a *routes) registerTelling() {
 			"Of an agent that is absent the list has what was known last.",
 	}, s.listHosts)
 	register(a, operation{
+		id: "get-hardware", method: http.MethodGet, path: api.PathInstances + "/{instance}/hardware", may: rowOfStream(mgmt.StreamHost),
+		summary: "Show the processors and the network interfaces of a host",
+		details: "The controller asks the agent. Of an agent that is absent the answer has what was known last. " +
+			"Agents of earlier versions do not tell it.",
+		errors: []int{http.StatusNotFound},
+	}, hosting{s}.getHardware)
+	register(a, operation{
 		id: "get-diag", method: http.MethodGet, path: api.PathNodes + "/{node}/diag", may: rowOfStream(mgmt.StreamDiag),
 		summary: "Make a report about a node, without secrets",
 		details: "What looks like a secret is taken out. A secret that looks like nothing in particular is not.",

@@ -306,9 +306,6 @@ func (c *Conf) checkValue(o Option) error {
 	case strings.HasSuffix(o.Key, "_cpu_set"), o.Key == "workers_cpu_list":
 		_, err := CPUList(text)
 		return err
-	case strings.HasSuffix(o.Key, "env"):
-		_, err := c.envOf(o)
-		return err
 	case strings.HasSuffix(o.Key, "numa_policy") && text != "local" && text != "default":
 		return fmt.Errorf("%s is neither local nor default", ini.Quote(text))
 	case o.Key == "cluster_node_prefix" && !nodePrefix.MatchString(text):

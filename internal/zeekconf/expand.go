@@ -134,16 +134,12 @@ func (e *expander) common(p *Process, own *Section, args string, vars map[string
 		if !ok || c.Form == Form81 {
 			continue
 		}
-		env, err := c.envOf(o)
-		if err != nil {
-			continue // checkValue has refused it
+		env, err := envOf(o, vars)
+		if err != nil && e.err == nil {
+			e.err = c.errorAt(o.Line(), "%s: %v", s.key, err)
 		}
 		for _, v := range env {
-			value, err := substitute(v.Value, vars)
-			if err != nil && e.err == nil {
-				e.err = c.errorAt(v.Line, "%s: %v", s.key, err)
-			}
-			p.Env[v.Name] = value
+			p.Env[v.Name] = v.Value
 		}
 	}
 	if text := own.Text(string(p.Kind) + "_nice"); text != "" {
@@ -172,34 +168,37 @@ func words(text string) []string {
 }
 
 // A Variable is a variable of the environment.
-type Variable struct {
-	Name, Value string
-	Line        int
-}
+type Variable struct{ Name, Value string }
 
-// envOf returns the variables in a value: each line is an assignment, and systemd takes further
-// words of a line for further assignments.
-func (c *Conf) envOf(o Option) ([]Variable, error) {
+// envOf returns the variables in a value: each line is an assignment. The generator replaces
+// ${name} in it, and then systemd takes further words of the line for further assignments.
+func envOf(o Option, vars map[string]string) ([]Variable, error) {
 	var list []Variable
 	for _, line := range o.Values {
 		if line.Text == "" {
 			continue
 		}
-		items, err := ini.SplitWords(line.Text)
+		name, value, ok := strings.Cut(line.Text, "=")
+		if !ok {
+			return nil, fmt.Errorf("%s is not NAME=VALUE", ini.Quote(line.Text))
+		}
+		value, err := substitute(value, vars)
+		if err != nil {
+			return nil, err
+		}
+		items, err := ini.SplitWords(name + "=" + value)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %v", ini.Quote(line.Text), err)
 		}
-		for i, item := range items {
+		for _, item := range items {
 			name, value, ok := strings.Cut(item, "=")
 			switch {
-			case !ok && i == 0:
-				return nil, fmt.Errorf("%s is not NAME=VALUE", ini.Quote(line.Text))
 			case !ok:
 				return nil, fmt.Errorf("systemd ignores %s: put the value in quotes", ini.Quote(item))
 			case name == "":
 				return nil, fmt.Errorf("%s lacks the name of a variable", ini.Quote(line.Text))
 			}
-			list = append(list, Variable{name, percent(value), line.Line})
+			list = append(list, Variable{name, percent(value)})
 		}
 	}
 	return list, nil

@@ -221,7 +221,7 @@ func PlanPage(p Plan) Content {
 	body := g.Group{
 		findings("bad", "It would be refused", p.Problems), findings("warn", "What may be wrong", p.Doubts), warnings(p.Warnings), findings("warn", "Instances that did not say what they would do", p.Unknown),
 		h.P(h.Strong(h.Text(planSummary(len(start), len(stop), len(restart), len(options), len(limits), len(keep))))),
-		planned("Start", start), planned("Stop", stop), planned("Restart", restart), planned("Set options, without a restart", options), planned("Change limits, without a restart", limits), plannedBundles(p.Bundles),
+		planned("Start", start), planned("Stop", stop), planned("Restart", restart), planned("Set options, without a restart", options), planned("Change limits, without a restart", limits), plannedBundles(p.Bundles), plannedTemplates(p.Templates),
 		h.Details(h.Summary(h.Text("Difference from what is deployed")), difference(p.Changes)),
 	}
 	if len(p.Problems) > 0 {
@@ -251,6 +251,25 @@ func planSummary(start, stop, restart, options, limits, keep int) string {
 		}
 	}
 	return "Nodes: " + strings.Join(parts, ", ") + "."
+}
+
+// plannedTemplates shows what the templates of a cluster file have become.
+func plannedTemplates(list []api.PlannedTemplate) g.Node {
+	if len(list) == 0 {
+		return nil
+	}
+	var rows g.Group
+	for _, t := range list {
+		rows = append(rows, g.Map(t.Groups, func(w api.PlannedWorkers) g.Node {
+			fanout := ""
+			if w.FanoutID > 0 {
+				fanout = strconv.Itoa(w.FanoutID)
+			}
+			return h.Tr(h.Th(h.Scope("row"), h.Text(fmt.Sprintf("[%s], line %d", t.Name, t.Line))), cell(h.Text(w.Instance)), cell(h.Text(w.Interface)),
+				num(strconv.Itoa(len(w.Nodes))), words(h.Text(w.Names())), words(h.Text(w.ProcessorList())), num(fanout))
+		}))
+	}
+	return g.Group{h.H3(h.Text("Templates of workers")), tableOf("Templates of workers", []string{"Template", "Instance", "Interface", "#Workers", "Nodes", "Processors", "#Fan-out ID"}, h.TBody(rows))}
 }
 
 // plannedBundles shows the bundles whose content a plan changes, with the files that differ.

@@ -144,6 +144,7 @@ var documents = []any{
 var told = []any{
 	api.Crashes{Items: []api.Crash{}, Missing: []api.Missing{}}, api.CrashRecord{}, api.LogsQuery{Lines: 10}, api.TrailerError,
 	api.ScrapeTargets{}, api.Host{Memory: api.Memory{}, Disks: []api.Disk{}, Running: []api.NodeVersion{}}, api.NodeDiag{History: []api.StateChange{}},
+	api.Machines{}, api.Hardware{Processors: []api.Processor{}, Interfaces: []api.NIC{}}, api.PlannedTemplate{Groups: []api.PlannedWorkers{}},
 }
 
 // paths are those that a proxy lets through, with the media types and the sizes of answers.
