@@ -75,7 +75,8 @@ func askZeek(ctx context.Context, path string, environ []string) (zeek.Install, 
 	if _, err = install.Version.Check(); err != nil {
 		return install, err
 	}
-	install.Backends = zeek.ParsePlugins(install.Version, ask(ctx, zeek.PluginsArgv(path), environ))
+	plugins := ask(ctx, zeek.PluginsArgv(path), environ)
+	install.Backends, install.LacksAFPacket = zeek.ParsePlugins(install.Version, plugins), zeek.LacksAFPacket(plugins)
 	if install.ProbeWanted() {
 		install.FreesLogPort = zeek.ParseProbe(ask(ctx, zeek.ProbeArgv(path), environ))
 	}

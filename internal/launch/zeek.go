@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -383,8 +384,22 @@ func (z *Zeek) check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	if plan.Node.Interface != nil {
 		check.Interface = *plan.Node.Interface
 	}
+	check.Fanout, check.LacksAFPacket = fanoutOf(plan.Node.Options), z.cfg.Install.LacksAFPacket
 	check.Ports = checkedPorts(listens, missing && zeroMQ.XPubPort == 0, keyless && plan.OneInstance)
 	return check, nil
+}
+
+// fanoutOf returns the fan-out group that options of a node set.
+func fanoutOf(options []mgmt.Option) (f preflight.Fanout) {
+	for _, o := range options {
+		switch o.Name {
+		case "AF_Packet::fanout_id":
+			f.ID, _ = strconv.Atoi(o.Value)
+		case "AF_Packet::fanout_mode":
+			f.Mode = "AF_Packet::" + strings.TrimPrefix(o.Value, "AF_Packet::")
+		}
+	}
+	return f
 }
 
 // checkBundles returns the bundles of a node. An error says which one is not on this host,

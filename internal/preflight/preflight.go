@@ -41,6 +41,9 @@ type Config struct {
 	// MinFree is the free space, in bytes, that each file system needs on which a node
 	// writes. Zero means 256 MiB. A negative value turns this check off.
 	MinFree int64
+	// Kernel tells of the interfaces and the memory of this host. What is nil or empty is that
+	// of the host.
+	Kernel Kernel
 }
 
 func (c Config) withDefaults() Config {
@@ -52,6 +55,7 @@ func (c Config) withDefaults() Config {
 	c.OutputBytes = cmp.Or(max(c.OutputBytes, 0), 16<<10)
 	c.PortGrace = cmp.Or(c.PortGrace, 250*time.Millisecond)
 	c.MinFree = cmp.Or(c.MinFree, 256<<20)
+	c.Kernel = c.Kernel.withDefaults()
 	return c
 }
 
@@ -93,6 +97,11 @@ type Check struct {
 	// Interface is the interface on which the node captures, as Zeek's option -i takes
 	// it: "eth0", "af_packet::eth0".
 	Interface string
+	// Fanout is the fan-out group of AF_PACKET in which the node captures, if its interface is
+	// one of AF_PACKET.
+	Fanout Fanout
+	// LacksAFPacket says that the node's Zeek cannot capture with AF_PACKET.
+	LacksAFPacket bool
 	// CPUs are the processors to which the node is bound.
 	CPUs []int
 	// Doubts are texts for people about the node's cluster. They are no problems.
@@ -121,7 +130,8 @@ type Report struct {
 	Findings []mgmt.Finding
 	// Unfinished are the nodes whose check of scripts was interrupted, sorted.
 	Unfinished []mgmt.NodeName
-	// Doubts are the Doubts of the checks, each once.
+	// Doubts are the Doubts of the checks, and what may be wrong where nodes capture, each
+	// once.
 	Doubts []string
 }
 
@@ -147,6 +157,7 @@ func Run(ctx context.Context, cfg Config, checks []Check) Report {
 	for _, c := range checks {
 		doubts = append(doubts, c.Doubts...)
 	}
+	doubts = append(doubts, captureDoubts(cfg, checks)...)
 	slices.Sort(doubts)
 	return Report{slices.CompactFunc(found, func(a, b mgmt.Finding) bool { return a == b }), unfinished, slices.Compact(doubts)}
 }

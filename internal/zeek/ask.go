@@ -41,6 +41,20 @@ func ParsePlugins(v Version, output string) []Backend {
 	return found
 }
 
+// LacksAFPacket reports whether a Zeek has no packet source for AF_PACKET. output is what
+// PluginsArgv prints to stdout. A plugin that is installed beside Zeek is in it, too.
+func LacksAFPacket(output string) bool {
+	listed := false
+	for line := range strings.Lines(output[:min(len(output), MaxPlugins)]) {
+		name, _, ok := strings.Cut(line, " - ")
+		if ok && strings.HasSuffix(name, "::AF_Packet") {
+			return false
+		}
+		listed = listed || ok && strings.HasPrefix(name, "Zeek::")
+	}
+	return listed
+}
+
 // ProbeWanted tells whether it depends on ProbeArgv how the nodes of this Zeek are
 // launched.
 func (in Install) ProbeWanted() bool { return in.Has(ZeroMQ) && in.Version.AtLeast(8, 0) }

@@ -36,6 +36,8 @@ type Install struct {
 	// Backends are the cluster backends that this Zeek has, as Zeek says itself
 	// (ParsePlugins). Nil means that Zeek did not say it: its version counts.
 	Backends []Backend
+	// LacksAFPacket says that Zeek itself says that it has no packet source for AF_PACKET.
+	LacksAFPacket bool
 	// FreesLogPort tells whether a node that receives logs over ZeroMQ can serve
 	// WebSocket clients (ProbeArgv).
 	FreesLogPort bool
