@@ -37,6 +37,7 @@ func (n Node) mgmt() mgmt.Node {
 		}),
 		RunOptions: each(n.RunOptions, func(o Option) mgmt.Option { return mgmt.Option(o) }),
 		Limits:     mgmt.Limits(n.Limits),
+		Backend:    mgmt.Backend(n.Backend),
 	}
 }
 
@@ -108,6 +109,7 @@ func nodeOf(n mgmt.Node) Node {
 		}),
 		RunOptions: each(n.RunOptions, func(o mgmt.Option) Option { return Option(o) }),
 		Limits:     Limits(n.Limits),
+		Backend:    string(n.Backend),
 	}
 }
 

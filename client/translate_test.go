@@ -29,6 +29,7 @@ var everything = client.Configuration{
 			Scripts: []string{"local"}, Options: []client.Option{{Name: "o", Value: "v"}},
 			Interface: new("eth0"), CPUAffinity: new(int64(3)), Env: map[string]string{"A": "a"}, Command: []string{"/bin/feeder", "a b", "\"é"},
 			Bundles: []client.Bundle{{Name: "site", Kind: "scripts", Hash: "sha256:00"}}, RunOptions: []client.Option{{Name: "A::b", Value: "c"}},
+			Limits: client.Limits{Memory: 1 << 30, CPUWeight: 200, Nice: -5}, Backend: "zeromq",
 		},
 	},
 }

@@ -68,6 +68,9 @@ type Node struct {
 	RunOptions []Option
 	// Limits bound what the node takes of its host. They change without a restart.
 	Limits Limits
+	// Backend is the protocol of the cluster, broker or zeromq, the same for all its Zeek
+	// nodes. Empty leaves it to the agents.
+	Backend string
 }
 
 // Limits bound what a node takes of its host. The zero value of a field leaves it to the

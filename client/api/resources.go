@@ -233,6 +233,7 @@ type ConfiguredNode struct {
 	Bundles     []NodeBundle      `json:"bundles,omitempty" nullable:"false" doc:"Directory trees that the node uses, in the order in which it looks for scripts."`
 	RunOptions  map[string]string `json:"run_options,omitempty" doc:"Options of Zeek's configuration framework. They change without a restart."`
 	Limits      *NodeLimits       `json:"limits,omitempty" doc:"What the node takes of its host at most. They change without a restart."`
+	Backend     string            `json:"backend,omitempty" enum:"broker,zeromq" doc:"The protocol of the cluster, the same for all its Zeek nodes. Without it the agents choose."`
 }
 
 // NodeLimits bound what a node takes of its host. Zero leaves a limit to the host.

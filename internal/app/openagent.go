@@ -120,7 +120,7 @@ func OpenAgent(
 	}
 	a.Nodes, a.About = nodesText(install), about(set, nodesText(install), a.About.LimitsBy, install)
 	a.Core = coreConfig(set)
-	a.Core.LayoutUse = a.Launch.LayoutUse()
+	useLauncher(&a.Core, a.Launch)
 	a.Renewal.Chance = rand.Float64
 	a.Core.ListenPort = tcpPort(a.Broker)
 	a.endTimes(set.Lifecycle)
@@ -343,6 +343,14 @@ func (a *Agent) openProcesses(ctx context.Context, set settings.Agent, log *slog
 		Control:   groups.Control(),
 	})
 	return err
+}
+
+// useLauncher tells a core what depends on the Zeek of this host.
+func useLauncher(c *agent.Config, l launch.Launcher) {
+	c.LayoutUse = l.LayoutUse()
+	if z, ok := l.(*launch.Zeek); ok {
+		_, c.BackendWhy = z.DefaultBackend()
+	}
 }
 
 // nodesText describes the nodes of a launcher that has this Zeek. Nil means

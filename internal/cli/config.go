@@ -73,6 +73,9 @@ func nodeJSON(n client.Node) document {
 	if n.Limits != (client.Limits{}) {
 		d["limits"] = n.Limits
 	}
+	if n.Backend != "" {
+		d["backend"] = n.Backend
+	}
 	return d
 }
 

@@ -33,6 +33,7 @@ func nodeForClient(n mgmt.Node) client.Node {
 		MetricsPort: portForClient(n.MetricsPort),
 		Command:     n.Command,
 		Limits:      client.Limits(n.Limits),
+		Backend:     string(n.Backend),
 	}
 	for _, o := range n.Options {
 		node.Options = append(node.Options, client.Option(o))
@@ -81,6 +82,7 @@ func nodeFromClient(n client.Node) mgmt.Node {
 		MetricsPort: portFromClient(n.MetricsPort),
 		Command:     n.Command,
 		Limits:      mgmt.Limits(n.Limits),
+		Backend:     mgmt.Backend(n.Backend),
 	}
 	for _, o := range n.Options {
 		node.Options = append(node.Options, mgmt.Option(o))

@@ -105,8 +105,8 @@ func Read(path string, stdin io.Reader, o Options) (*Cluster, error) {
 //   - An entry of [DEFAULT] is an instance only if its key is no key of nodes.
 //   - A header that lacks a bracket, or that stands behind blanks, is an error.
 //
-// Four kinds of sections are zeekfleet's own: [bundle NAME], [options SELECTOR], [networks]
-// and [workers NAME]. Parse resolves them: each node has its bundles and options, and each
+// Five kinds of sections are zeekfleet's own: [bundle NAME], [options SELECTOR], [networks],
+// [workers NAME] and [cluster]. Parse resolves them: each node has its bundles and options, and each
 // template of workers has become nodes.
 //
 // If not AsZeekClient, a file without any section is an error. A file with an [instances]
@@ -149,6 +149,7 @@ type clusterParser struct {
 	own             []*ini.Section // options and networks
 	values          int            // the bytes of all values so far
 	described       int            // the sections of nodes and templates so far
+	backend         mgmt.Backend
 	templates       []*template
 	expanded        []Template
 	makers          map[mgmt.NodeName]*ini.Section // of the nodes, if there are templates
@@ -202,6 +203,12 @@ func (p *clusterParser) parse() error {
 		if p.isBundle(s) {
 			continue
 		}
+		if p.isCluster(s) {
+			if err := p.cluster(s); err != nil {
+				return err
+			}
+			continue
+		}
 		p.described++
 		if p.isTemplate(s) {
 			t, err := p.template(s)
@@ -226,6 +233,7 @@ func (p *clusterParser) parse() error {
 	if err := p.expand(); err != nil {
 		return err
 	}
+	p.useBackend()
 	if listed := p.file.ByName[instances]; listed != nil {
 		p.foldInstances(listed)
 		p.warnUnlisted()

@@ -29,6 +29,9 @@ func Text(c mgmt.Configuration) string {
 		}
 		b.WriteByte('\n')
 	}
+	if backend := backendOf(c); backend != "" {
+		writeSection(&b, clusterSection, []nodeEntry{{"backend", string(backend)}})
+	}
 	writeBundles(&b, c)
 	writeOptions(&b, c)
 	for _, n := range byName(c.Nodes, nameOfNode) {

@@ -33,6 +33,14 @@ func TestExtrasTravelAsOptions(t *testing.T) {
 			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Bundles: []mgmt.Bundle{{Name: "site", Kind: mgmt.ScriptBundle, Hash: "sha256:00"}}, RunOptions: []mgmt.Option{{Name: "A::b", Value: "<c,\"d\">"}}},
 			mgmt.Node{Name: "f", Role: mgmt.Worker, State: mgmt.Running, Bundles: []mgmt.Bundle{{Name: "site", Kind: mgmt.ScriptBundle, Hash: "sha256:00"}}, RunOptions: []mgmt.Option{{Name: "A::b", Value: "<c,\"d\">"}}},
 		},
+		"a cluster backend": {
+			mgmt.Node{Name: "z", Role: mgmt.Worker, State: mgmt.Running, Backend: mgmt.ZeroMQBackend},
+			mgmt.Node{Name: "z", Role: mgmt.Worker, State: mgmt.Running, Backend: mgmt.ZeroMQBackend},
+		},
+		"a cluster backend that there is not, which an agent refuses": {
+			mgmt.Node{Name: "z", Role: mgmt.Worker, State: mgmt.Running, Options: []mgmt.Option{{Name: "Fleet::backend", Value: "nats"}}},
+			mgmt.Node{Name: "z", Role: mgmt.Worker, State: mgmt.Running, Options: []mgmt.Option{{Name: "Fleet::backend", Value: "nats"}}},
+		},
 		"limits": {
 			mgmt.Node{Name: "l", Role: mgmt.Worker, State: mgmt.Running, Limits: mgmt.Limits{Memory: 8 << 30, CPUWeight: 200, Nice: -5}},
 			mgmt.Node{Name: "l", Role: mgmt.Worker, State: mgmt.Running, Limits: mgmt.Limits{Memory: 8 << 30, CPUWeight: 200, Nice: -5}},

@@ -75,6 +75,7 @@ var extras = []extra{
 		}
 	}),
 	{option: mgmt.LimitsOption, text: limitsText, take: takeLimits},
+	{option: mgmt.BackendOption, text: func(n mgmt.Node) string { return string(n.Backend) }, take: takeBackend},
 }
 
 // limits are the Limits of a node as JSON.
@@ -97,6 +98,14 @@ func takeLimits(n *mgmt.Node, value string) bool {
 		return false
 	}
 	n.Limits = mgmt.Limits(l)
+	return true
+}
+
+func takeBackend(n *mgmt.Node, value string) bool {
+	if b := mgmt.Backend(value); b == "" || b.Check() != nil {
+		return false
+	}
+	n.Backend = mgmt.Backend(value)
 	return true
 }
 

@@ -24,7 +24,7 @@ type Instance struct {
 	ListenPort *Port             `json:"listen_port,omitempty"`
 }
 
-// Node is form 1 of a mgmt.Node. Command, Bundles, RunOptions and Limits came later: a text without
+// Node is form 1 of a mgmt.Node. Command, Bundles, RunOptions, Limits and Backend came later: a text without
 // them is the same as before, and an earlier program refuses a text with one.
 type Node struct {
 	Name        mgmt.NodeName     `json:"name"`
@@ -42,6 +42,7 @@ type Node struct {
 	Bundles     []Bundle          `json:"bundles,omitempty"`
 	RunOptions  []Option          `json:"run_options,omitempty"`
 	Limits      *Limits           `json:"limits,omitempty"`
+	Backend     mgmt.Backend      `json:"backend,omitempty"`
 }
 
 // Limits is form 1 of a mgmt.Limits that is not zero.
@@ -152,6 +153,7 @@ func NewNode(n mgmt.Node) Node {
 		Bundles:     NewBundles(n.Bundles),
 		RunOptions:  each(n.RunOptions, func(o mgmt.Option) Option { return Option(o) }),
 		Limits:      newLimits(n.Limits),
+		Backend:     n.Backend,
 	}
 }
 
@@ -173,6 +175,7 @@ func (f Node) Node() mgmt.Node {
 		Bundles:     Bundles(f.Bundles),
 		RunOptions:  each(f.RunOptions, func(o Option) mgmt.Option { return mgmt.Option(o) }),
 		Limits:      f.Limits.limits(),
+		Backend:     f.Backend,
 	}
 }
 

@@ -30,6 +30,7 @@ var full = mgmt.Configuration{
 			Bundles:    []mgmt.Bundle{{Name: "site", Kind: mgmt.ScriptBundle, Hash: "sha256:00"}},
 			RunOptions: []mgmt.Option{{Name: "C::d", Value: "e"}},
 			Limits:     mgmt.Limits{Memory: 1 << 30, CPUWeight: 200, Nice: -5},
+			Backend:    mgmt.ZeroMQBackend,
 		},
 		{Name: "empty", Scripts: []string{}, Options: []mgmt.Option{}, Env: map[string]string{}, Interface: new("")},
 		{Name: "unset"},
@@ -39,7 +40,7 @@ var full = mgmt.Configuration{
 const fullForm1 = `{"id":"one","instances":[{"name":"sensor-1","host":"192.0.2.1","listen_port":"2151/tcp"},{"name":"sensor-2"}],` +
 	`"nodes":[{"name":"worker","instance":"sensor-1","role":"WORKER","state":"RUNNING","port":"0/unknown","scripts":["local","a.zeek"],` +
 	`"options":[{"name":"A::b","value":"\u003cT\u003e"}],"interface":"eth0","cpu_affinity":3,"env":{"A":"b"},"metrics_port":"9000/tcp",` +
-	`"command":["/bin/feeder","a b"],"bundles":[{"name":"site","kind":"scripts","hash":"sha256:00"}],"run_options":[{"name":"C::d","value":"e"}],"limits":{"memory":1073741824,"cpu_weight":200,"nice":-5}},{"name":"empty","scripts":[],"options":[],"interface":"","env":{}},{"name":"unset"}]}`
+	`"command":["/bin/feeder","a b"],"bundles":[{"name":"site","kind":"scripts","hash":"sha256:00"}],"run_options":[{"name":"C::d","value":"e"}],"limits":{"memory":1073741824,"cpu_weight":200,"nice":-5},"backend":"zeromq"},{"name":"empty","scripts":[],"options":[],"interface":"","env":{}},{"name":"unset"}]}`
 
 // Form 0 is a mgmt.Configuration and a mgmt.Plan as encoding/json wrote them.
 const (
@@ -70,7 +71,7 @@ func TestConfigurationIsReadFromEachForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := full.Clone()
-	before.Nodes[0].Command, before.Nodes[0].Bundles, before.Nodes[0].RunOptions, before.Nodes[0].Limits = nil, nil, nil, mgmt.Limits{} // form 0 is older
+	before.Nodes[0].Command, before.Nodes[0].Bundles, before.Nodes[0].RunOptions, before.Nodes[0].Limits, before.Nodes[0].Backend = nil, nil, nil, mgmt.Limits{}, "" // form 0 is older
 	wantSame(t, before, old.Configuration())
 	var now form.Configuration
 	if err := form.Decode([]byte(fullForm1), &now); err != nil {
@@ -101,7 +102,7 @@ func TestPlanIsReadFromEachForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := plan
-	before.Node.Command, before.Node.Bundles, before.Node.RunOptions, before.Node.Limits = nil, nil, nil, mgmt.Limits{} // form 0 is older
+	before.Node.Command, before.Node.Bundles, before.Node.RunOptions, before.Node.Limits, before.Node.Backend = nil, nil, nil, mgmt.Limits{}, "" // form 0 is older
 	wantSame(t, before, old.Plan())
 	var now form.Plan
 	if err := form.Decode(form.Encode(form.NewPlan(plan)), &now); err != nil {

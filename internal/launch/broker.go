@@ -181,7 +181,7 @@ func (z *Zeek) checkBroker(plan mgmt.Plan, d zeek.Deployment) zeek.Deployment {
 // not record it. The options that the process has read say so. If they cannot be read, it
 // is what the settings say.
 func (z *Zeek) brokerBefore(f Facts) Broker {
-	if z.deployment(mgmt.Plan{}, 0, "").UsesZeroMQ() || f.ZeroMQ != (ZeroMQ{}) {
+	if z.cfg.Backend == zeek.ZeroMQ || f.ZeroMQ != (ZeroMQ{}) {
 		return Broker{}
 	}
 	certified := z.cfg.Site.BrokerTLS != (zeek.BrokerTLS{})

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -81,13 +82,36 @@ func (z *Zeek) deployment(plan mgmt.Plan, webSocketPort uint16, secret mgmt.Secr
 	return zeek.Deployment{
 		Install:       z.cfg.Install,
 		Plan:          plan,
-		Backend:       z.cfg.Backend,
+		Backend:       z.backend(plan),
 		NodeScript:    z.cfg.NodeScript,
 		AgentProtocol: z.cfg.AgentProtocol,
 		WebSocketPort: webSocketPort,
 		Secret:        secret,
 		Site:          z.cfg.Site,
 	}
+}
+
+// backend returns the backend of the plan's node. The plan's own choice counts first, then
+// what the agent has chosen, then the settings. Nothing is the default of the Zeek.
+func (z *Zeek) backend(plan mgmt.Plan) zeek.Backend {
+	return cmp.Or(zeek.Backend(plan.Backend()), z.cfg.Backend)
+}
+
+// DefaultBackend returns the backend of plans whose configuration chooses none, and who has
+// chosen it, in words for people.
+func (z *Zeek) DefaultBackend() (mgmt.Backend, string) {
+	d := z.deployment(mgmt.Plan{}, 0, "")
+	used := mgmt.Backend(d.ChosenBackend())
+	v := z.cfg.Install.Version
+	switch {
+	case z.cfg.Backend != "":
+		return used, "zeek.backend is " + string(used) + " on this host"
+	case z.cfg.NodeScript == zeek.UpstreamNodeScript:
+		return used, "upstream's node script knows " + used.Title() + " alone"
+	case len(z.cfg.Install.Backends) == 1:
+		return used, fmt.Sprintf("Zeek %s of this host has %s alone", v, used.Title())
+	}
+	return used, fmt.Sprintf("Zeek %d.%d's default backend is %s", v.Major, v.Minor, used.Title())
 }
 
 // LayoutUse implements Launcher.
@@ -292,7 +316,7 @@ func (z *Zeek) Recall(node mgmt.NodeName, number uint64) (Facts, error) {
 	}
 	z.living.lives(node, factsRecord{number, facts})
 	facts.Mute = muteText(facts.ZeroMQ != ZeroMQ{} && facts.Secret == "") // only such a node has neither
-	if d := z.deployment(mgmt.Plan{}, 0, ""); facts.ZeroMQ == (ZeroMQ{}) && d.UsesZeroMQ() {
+	if d := z.deployment(mgmt.Plan{}, 0, ""); facts.ZeroMQ == (ZeroMQ{}) && z.cfg.Backend == zeek.ZeroMQ && facts.Broker == (Broker{}) {
 		// A zeekfleet that recorded neither ports nor keys has launched it.
 		d.Site.ZeroMQ.Curve = nil
 		facts.ZeroMQ = zeroMQFacts(d)

@@ -68,7 +68,7 @@ type layout struct {
 func (l *layout) is(n Node, f Fingerprint) bool {
 	switch f.version() {
 	case "0":
-		return f.isVersion0() && len(n.Command) == 0 && len(n.Bundles) == 0 && f == l.fingerprint0(n)
+		return f.isVersion0() && len(n.Command) == 0 && len(n.Bundles) == 0 && n.Backend == "" && f == l.fingerprint0(n)
 	case fingerprintWhole:
 		return len(n.Command) == 0 && f == l.whole(n)
 	case fingerprintUsed:
@@ -96,6 +96,7 @@ func (l *layout) fingerprint(n Node, zeek LayoutUse) Fingerprint {
 func (l *layout) whole(n Node) Fingerprint {
 	var t lines
 	t.addNode(n)
+	t.addText("backend", string(n.Backend)) // version 2 has it in the use
 	t.addText("cluster", l.digest())
 	return Fingerprint(fingerprintWhole + ":" + t.digest()[:32])
 }

@@ -75,8 +75,15 @@ func (p Plan) use() LayoutUse { return useOf(p.Node, p.Use) }
 // useOf returns how n uses the layout if Zeek nodes use it like this. The program of a
 // Command does not read the layout.
 func useOf(n Node, zeek LayoutUse) LayoutUse {
-	if len(n.Command) > 0 {
+	switch {
+	case len(n.Command) > 0:
 		return OwnEntry
+	case zeek != ShapeOfLayout && zeek != LoggersOfLayout:
+		return zeek
+	case n.Backend == BrokerBackend:
+		return ShapeOfLayout
+	case n.Backend == ZeroMQBackend:
+		return LoggersOfLayout
 	}
 	return zeek
 }

@@ -52,6 +52,9 @@ type InstancePlan struct {
 	Bundles  []InstancePlanBundle  `json:"bundles,omitempty"`
 	Problems []InstancePlanFinding `json:"problems,omitempty"`
 	Doubts   []InstancePlanFinding `json:"doubts,omitempty"`
+	// Backend is the cluster backend that the Zeek nodes of the host would use. Empty means
+	// that the host has none, or that its agent does not say it.
+	Backend Backend `json:"backend,omitempty"`
 	// Fetching is set if the host still fetches bundles. Then nothing was checked.
 	Fetching *InstancePlanFetch `json:"fetching,omitempty"`
 }

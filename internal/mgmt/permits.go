@@ -142,6 +142,9 @@ func (p Permits) Check(n Node) string {
 	if why := p.checkBundles(n); why != "" {
 		return why
 	}
+	if err := n.Backend.Check(); err != nil {
+		return fmt.Sprintf("node '%s': %v", n.Name, err)
+	}
 	if err := n.Limits.Check(); err != nil {
 		return fmt.Sprintf("node '%s': %v", n.Name, err)
 	}

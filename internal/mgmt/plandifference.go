@@ -73,6 +73,7 @@ func (d *difference) value(what, before, after string) {
 func (d *difference) node(before, after Node) {
 	d.value("the instance", string(before.Instance), string(after.Instance))
 	d.value("the role", string(before.Role), string(after.Role))
+	d.value("the cluster backend", string(before.Backend), string(after.Backend))
 	d.value("the port", portText(before.Port), portText(after.Port))
 	d.value("the interface", deref(before.Interface), deref(after.Interface))
 	d.value("the CPU", intText(before.CPUAffinity), intText(after.CPUAffinity))

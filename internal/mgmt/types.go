@@ -144,6 +144,9 @@ type Node struct {
 	RunOptions []Option
 	// Limits are zeekfleet's own, too (LimitsOption).
 	Limits Limits
+	// Backend is the protocol of the cluster, the same for all its Zeek nodes. Empty leaves
+	// it to the agents. It is zeekfleet's own, too (BackendOption).
+	Backend Backend
 }
 
 // Configuration is a cluster as a client describes it.

@@ -36,6 +36,7 @@ func (c Configuration) Check(rules Rules) (errs, warnings []string) {
 	k.bundles()
 	k.runOptions()
 	k.limits()
+	k.backends()
 	k.ports()
 	k.doubts()
 	slices.Sort(k.errs)

@@ -55,6 +55,7 @@ func configuredNode(n mgmt.Node) api.ConfiguredNode {
 		}
 		one.RunOptions[o.Name] = o.Value
 	}
+	one.Backend = string(n.Backend)
 	if n.Limits != (mgmt.Limits{}) {
 		one.Limits = &api.NodeLimits{Memory: int64(min(n.Limits.Memory, math.MaxInt64)), CPUWeight: int(min(n.Limits.CPUWeight, math.MaxInt32)), Nice: n.Limits.Nice}
 	}
@@ -113,6 +114,7 @@ func nodeOf(n api.ConfiguredNode) mgmt.Node {
 	for _, name := range slices.Sorted(maps.Keys(n.RunOptions)) {
 		one.RunOptions = append(one.RunOptions, mgmt.Option{Name: name, Value: n.RunOptions[name]})
 	}
+	one.Backend = mgmt.Backend(n.Backend)
 	if l := n.Limits; l != nil {
 		// Other numbers are outside of the bounds, too.
 		one.Limits = mgmt.Limits{Memory: uint64(l.Memory), CPUWeight: uint64(l.CPUWeight), Nice: l.Nice}

@@ -147,6 +147,9 @@ func (d *Deployment) backend() Backend {
 	return cmp.Or(d.Backend, d.Install.DefaultBackend())
 }
 
+// ChosenBackend returns the backend of the cluster.
+func (d Deployment) ChosenBackend() Backend { return d.backend() }
+
 func (d *Deployment) nodeScript() NodeScript { return cmp.Or(d.NodeScript, OurNodeScript) }
 
 func (d *Deployment) agentProtocol() AgentProtocol { return d.ChosenAgentProtocol() }

@@ -74,6 +74,10 @@ type Config struct {
 	// LayoutUse says how Zeek nodes use the layout of their cluster. Zero means
 	// mgmt.WholeLayout: any change of the layout restarts all nodes.
 	LayoutUse mgmt.LayoutUse
+	// BackendWhy says who has chosen the cluster backend that LayoutUse belongs to, such as
+	// "Zeek 9.0's default backend is ZeroMQ". Nodes that were deployed with another one keep
+	// it until a user deploys.
+	BackendWhy string
 
 	// Permits says which settings of nodes that can run any command on this host
 	// are allowed.

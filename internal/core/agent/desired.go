@@ -46,7 +46,10 @@ func (o occasion) whyStopped() string {
 // that runs with another plan, or not at all, is started afresh. With force, all
 // nodes of c are started afresh.
 func (r *rollout) setDesired(c mgmt.Configuration, force bool, o occasion) {
-	plans := mgmt.PlansUsing(c, r.cfg.Name, r.cfg.LayoutUse)
+	if o == agentStarted {
+		keepBackend(r, c)
+	}
+	plans := mgmt.PlansUsing(c, r.cfg.Name, r.use)
 	r.layouts.present = plans.Telling()
 	for name := range plans.All() {
 		n, ok := r.nodes.named[name]
@@ -87,7 +90,8 @@ func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force boo
 		return
 	}
 	n.rests = false
-	same := n.proc != nil && r.runs(n.proc, name, plans)
+	other := otherBackend(r, name, plans)
+	same := n.proc != nil && r.runs(n.proc, name, plans) && other == ""
 	if same && n.proc.fingerprint.Whole() {
 		n.proc.layout = r.layouts.present.Layout // it has not changed
 	}
@@ -102,7 +106,11 @@ func (r *rollout) want(n *node, name mgmt.NodeName, plans *mgmt.Plans, force boo
 		r.hold(n)
 		return
 	}
-	r.relaunch(n, o.whyStarted(n.proc != nil, again))
+	why := o.whyStarted(n.proc != nil, again)
+	if other != "" && r.runs(n.proc, name, plans) {
+		why = "restarted: " + other
+	}
+	r.relaunch(n, why)
 }
 
 // runs reports whether p was started with the node's plan. If the fingerprints

@@ -62,9 +62,9 @@ func planned(plan mgmt.InstancePlan) mgmt.Result {
 // planFor returns what a deployment of c would do with each node of this instance.
 func (m *Machine) planFor(c mgmt.Configuration) *mgmt.InstancePlan {
 	next := mgmt.PlansUsing(c, m.cfg.Name, m.cfg.LayoutUse)
-	present := mgmt.PlansUsing(m.desired, m.cfg.Name, m.cfg.LayoutUse)
+	present := mgmt.PlansUsing(m.desired, m.cfg.Name, m.rollout.use)
 	r := planning{m.rollout, m.options, present, next, mgmt.NewPlanDifferences(present, next)}
-	p := &mgmt.InstancePlan{}
+	p := &mgmt.InstancePlan{Backend: backendOf(next)}
 	for name, plan := range next.All() {
 		node := r.of(name)
 		node.Node, node.Role = name, plan.Node.Role
@@ -114,6 +114,8 @@ func (r planning) of(name mgmt.NodeName) mgmt.InstancePlanNode {
 			because = []string{"it runs with another plan"}
 		}
 		return does(mgmt.ActionRestart, append(because, append(r.setsOptions(n), r.setsLimits(n)...)...)...)
+	case otherBackend(r.rollout, name, r.next) != "":
+		return does(mgmt.ActionRestart, otherBackend(r.rollout, name, r.next))
 	case n.proc.halt != nil && n.stuck() == "":
 		return does(mgmt.ActionRestart, "it is about to be restarted")
 	}

@@ -42,7 +42,7 @@ func (m *Machine) preflightOf(c change) (Preflight, bool) {
 		if m.rollout.steering.stops(name) {
 			continue
 		}
-		if n := m.rollout.nodes.named[name]; c.all || n == nil || !n.has(name, plans) || optionsOf(n.plan.Node) != optionsOf(plan.Node) {
+		if n := m.rollout.nodes.named[name]; c.all || n == nil || !n.has(name, plans) || otherBackend(m.rollout, name, plans) != "" || optionsOf(n.plan.Node) != optionsOf(plan.Node) {
 			p.Start = append(p.Start, plan)
 		}
 	}

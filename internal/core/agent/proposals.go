@@ -215,6 +215,9 @@ func (m *Machine) saved(ev Saved) {
 	m.desired, m.told = c.config, true
 	weighing{m}.use(before, knew)
 	m.rollout.steering = m.rollout.steering.within(c.config, m.cfg.Name)
+	if c.prepared || c.force {
+		m.rollout.use = m.cfg.LayoutUse // a user deploys, who has seen the plan
+	}
 	m.rollout.setDesired(c.config, c.force, c.occasion())
 	m.settle()
 	if c.purpose == standsBy {

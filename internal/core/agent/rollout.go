@@ -24,10 +24,11 @@ type rollout struct {
 	outcomes []outcome // that the requests were not told yet
 	layouts  *layouts
 	last     lastStop
+	use      mgmt.LayoutUse // how nodes are launched: as Config.LayoutUse, or as before an upgrade
 }
 
 func newRollout(t *turn) *rollout {
-	r := &rollout{turn: t, nodes: nodes{named: map[mgmt.NodeName]*node{}}, burials: burials{}}
+	r := &rollout{turn: t, nodes: nodes{named: map[mgmt.NodeName]*node{}}, burials: burials{}, use: t.cfg.LayoutUse}
 	r.layouts = &layouts{turn: t, nodes: &r.nodes}
 	return r
 }

@@ -30,8 +30,10 @@ type deployment struct {
 	// asked has the agents that were asked whether they could run the configuration, and when
 	// they have answered.
 	asked map[*agent]time.Time
-	idle  idleness
-	open  []*leg
+	// backends has the cluster backends that they would use.
+	backends backends
+	idle     idleness
+	open     []*leg
 	// leaving has the agents of instances that the deployment takes out of the
 	// cluster. The deployment is answered when their nodes have ended.
 	leaving []*agent

@@ -106,6 +106,9 @@ func readPlan(data mgmt.Data, limits Limits) (mgmt.InstancePlan, bool) {
 	plan.Nodes = slices.DeleteFunc(plan.Nodes, func(n mgmt.InstancePlanNode) bool {
 		return mgmt.CheckName(string(n.Node)) != nil || !slices.Contains(planActions, n.Action)
 	})
+	if plan.Backend.Check() != nil {
+		plan.Backend = ""
+	}
 	plan.Bundles = slices.DeleteFunc(plan.Bundles, func(b mgmt.InstancePlanBundle) bool { return b.Check() != nil })
 	for i := range plan.Nodes {
 		n := &plan.Nodes[i]

@@ -24,6 +24,7 @@ type planning struct{ asking }
 type fleetPlan struct {
 	is       *mgmt.FleetPlan
 	foreseen *foreseen
+	backends backends
 }
 
 // planMargin is the time between the agents' answers and the moment when the controller
@@ -41,7 +42,7 @@ func (p planning) plan(r *request, msg mgmt.PlanRequest) {
 		p.requests.refuse(r, fmt.Sprintf("instance '%s' is no part of the configuration", msg.Instance))
 		return
 	}
-	making := &fleetPlan{&mgmt.FleetPlan{Deployed: p.memory.state.Deployed.revision()}, foresee(p.memory.deployed, next, p.memory.state.Stopped)}
+	making := &fleetPlan{is: &mgmt.FleetPlan{Deployed: p.memory.state.Deployed.revision()}, foreseen: foresee(p.memory.deployed, next, p.memory.state.Stopped)}
 	r.Detail.plan = making
 	for _, text := range doubts {
 		making.is.Doubts = append(making.is.Doubts, mgmt.PlanFinding{Text: text})
@@ -129,6 +130,9 @@ func (p planning) answered(l *leg, results []mgmt.Result) {
 	}
 	if f := plan.Fetching; f != nil && mgmt.CheckBundleName(f.Bundle) == nil {
 		making.is.Fetching = append(making.is.Fetching, mgmt.PlannedFetch{Instance: name, InstancePlanFetch: *f})
+	}
+	if why := making.backends.take(name, plan.Backend); why != "" {
+		making.is.Problems = append(making.is.Problems, mgmt.PlanFinding{Instance: name, Text: why})
 	}
 	making.is.Problems = append(making.is.Problems, findings(name, plan.Problems)...)
 	making.is.Doubts = append(making.is.Doubts, findings(name, plan.Doubts)...)

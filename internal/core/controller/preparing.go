@@ -126,6 +126,9 @@ func (d preflights) answered(l *leg, answers []mgmt.Result) {
 		if answer.Success {
 			if plan, ok := readPlan(answer.Data, d.cfg.Limits); ok {
 				d.steps.plan(name, plannedNodes(name, plan))
+				if why := d.backends.take(name, plan.Backend); why != "" {
+					failures = append(failures, mgmt.Result{Instance: name, Error: why})
+				}
 			}
 			continue
 		}

@@ -101,6 +101,8 @@ func set(n *mgmt.Node, name, value string) error {
 	case name == "set":
 		option, value, _ := strings.Cut(value, "=")
 		n.RunOptions = append(n.RunOptions, mgmt.Option{Name: option, Value: value})
+	case name == "backend":
+		n.Backend = mgmt.Backend(value)
 	case name == "memory" || name == "weight" || name == "nice":
 		return setLimit(&n.Limits, name, value)
 	case strings.Contains(name, "::"):
@@ -202,6 +204,9 @@ func node(n mgmt.Node) string {
 		text += ",set=" + o.Name + "=" + o.Value
 	}
 	text += limitWords(n.Limits)
+	if n.Backend != "" {
+		text += ",backend=" + string(n.Backend)
+	}
 	for _, name := range slices.Sorted(maps.Keys(n.Env)) {
 		text += "," + name + "=" + n.Env[name]
 	}

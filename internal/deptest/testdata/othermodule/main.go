@@ -72,7 +72,7 @@ func sensors() client.Configuration {
 				Name: first, Instance: host, Role: client.Worker, State: client.Running,
 				Options: []client.Option{{Name: "ignore_checksums", Value: "T"}},
 				Port:    &client.Port{Number: 5000, Proto: transport},
-				Limits:  client.Limits{Memory: 1 << 30},
+				Limits:  client.Limits{Memory: 1 << 30}, Backend: "zeromq",
 				Bundles: []client.Bundle{{Name: "site", Kind: "scripts", Hash: "sha256:" + strings.Repeat("0", 64)}},
 			},
 		},

@@ -1,0 +1,49 @@
+package agent
+
+import "github.com/zeekfleet/zeekfleet/internal/mgmt"
+
+// toStay says how nodes keep the cluster backend that they have.
+const toStay = "; say backend = "
+
+// keepBackend makes nodes that live go on with their cluster backend, and nodes that are
+// started join them: after an upgrade of Zeek, the agent may choose another backend than
+// before. Only a deployment by a user changes it.
+func keepBackend(r *rollout, c mgmt.Configuration) {
+	plans := mgmt.PlansUsing(c, r.cfg.Name, r.cfg.LayoutUse)
+	for _, n := range r.nodes.sorted(func(n *node) bool { return n.proc != nil }) {
+		switch plans.BackendOf(n.name(), n.proc.fingerprint) {
+		case mgmt.BrokerBackend:
+			r.use = mgmt.ShapeOfLayout
+		case mgmt.ZeroMQBackend:
+			r.use = mgmt.LoggersOfLayout
+		default:
+			continue
+		}
+		return
+	}
+}
+
+// otherBackend returns why n, which runs, has another cluster backend than plans say, and
+// nothing if it has the same.
+func otherBackend(r *rollout, name mgmt.NodeName, plans *mgmt.Plans) string {
+	n := r.nodes.named[name]
+	if n == nil || n.proc == nil {
+		return ""
+	}
+	plan, ok := plans.Of(name)
+	has := plans.BackendOf(name, n.proc.fingerprint)
+	if !ok || has == "" || plan.Backend() == has || plan.Backend() == "" {
+		return ""
+	}
+	return r.cfg.BackendWhy + toStay + string(has) + " in [cluster] to stay"
+}
+
+// backendOf returns the cluster backend of the Zeek nodes in plans.
+func backendOf(plans *mgmt.Plans) mgmt.Backend {
+	for _, plan := range plans.All() {
+		if b := plan.Backend(); b != "" {
+			return b
+		}
+	}
+	return ""
+}
