@@ -3,7 +3,6 @@ package clusterfile
 import (
 	"fmt"
 	"hash/fnv"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +17,9 @@ type group struct {
 	*template
 	count     int
 	clusterID int // of PF_RING
+	// near are the hardware of the host and the NUMA node of the interface, once they are
+	// asked for.
+	near *nearby
 }
 
 // expander makes the nodes of all templates. Templates may stand before the sections of nodes
@@ -40,6 +42,9 @@ func (p *clusterParser) expand() error {
 		clusterParser: p, hardware: map[mgmt.InstanceName]mgmt.Hardware{}, bound: map[mgmt.InstanceName]map[int]int{},
 	}
 	for _, t := range p.templates {
+		if len(x.groups)+len(t.instances)*len(t.interfaces) > mgmt.DefaultMaxNodes {
+			return p.tooMany(t)
+		}
 		for _, instance := range t.instances {
 			for _, name := range t.interfaces {
 				x.groups = append(x.groups, &group{Group: Group{Instance: instance, Interface: name}, template: t, count: t.workers})
@@ -52,6 +57,10 @@ func (p *clusterParser) expand() error {
 		}
 	}
 	return nil
+}
+
+func (p *clusterParser) tooMany(t *template) error {
+	return p.errorIn(t, "workers", "with it the file has more than %d nodes", mgmt.DefaultMaxNodes)
 }
 
 // errorIn returns an error about a key of a template.
@@ -71,18 +80,16 @@ func (x *expander) nodes() error {
 	for _, n := range byHand {
 		x.makers[n.Name] = x.file.ByName[string(n.Name)]
 	}
-	done, total := 0, len(byHand)
+	done, total, left := 0, len(byHand), x.groups
 	for _, t := range x.templates {
 		x.config.Nodes = append(x.config.Nodes, byHand[done:t.at]...)
 		done = t.at
 		made := Template{Name: t.section.Name, Line: t.section.Line}
 		numbered := 0
-		for _, g := range x.groups {
-			if g.template != t {
-				continue
-			}
+		for ; len(left) > 0 && left[0].template == t; left = left[1:] {
+			g := left[0]
 			if total += g.count; total > mgmt.DefaultMaxNodes {
-				return x.errorIn(t, "workers", "with it the file has more than %d nodes", mgmt.DefaultMaxNodes)
+				return x.tooMany(t)
 			}
 			if g.Instance != t.instances[0] && g.Interface == t.interfaces[0] {
 				numbered = 0
@@ -173,13 +180,30 @@ func nameOfInterface(name string) string {
 	}, name), "-")
 }
 
-// idsOf has the fan-out IDs of one instance, each with the interface that has it and the line
-// that says so.
-type idsOf map[int64]idUse
+// idsOf has the fan-out IDs, or the clusters of PF_RING, of one instance.
+type idsOf struct {
+	uses map[int64]idUse
+	of   map[string][]int64 // the IDs of an interface, in the order of the file
+}
 
+// idUse is the interface that has an ID, and the line that says so.
 type idUse struct {
 	device string
 	line   int
+}
+
+// use notes that an interface has an ID.
+func (ids *idsOf) use(id int64, device string, line int) {
+	if _, ok := ids.uses[id]; !ok {
+		ids.uses[id] = idUse{device, line}
+		ids.of[device] = append(ids.of[device], id)
+	}
+}
+
+// elsewhere returns who has an ID, if that is another interface.
+func (ids *idsOf) elsewhere(id int64, device string) (idUse, bool) {
+	other, ok := ids.uses[id]
+	return other, ok && other.device != device
 }
 
 // fanouts gives each group of AF_PACKET its fan-out ID: that of the template, or that of
@@ -192,11 +216,11 @@ func (x *expander) fanouts() error {
 			continue
 		}
 		ids := used.of(g.Instance)
-		if other, ok := ids[g.fanout]; ok && other.device != g.Interface {
+		if other, ok := ids.elsewhere(g.fanout, g.Interface); ok {
 			return x.errorIn(g.template, "fanout_id", "fan-out ID %d is that of interface %s (line %d) on instance '%s': the kernel refuses it for two interfaces",
 				g.fanout, ini.Quote(other.device), other.line, g.Instance)
 		}
-		ids[g.fanout] = idUse{g.Interface, g.section.Line}
+		ids.use(g.fanout, g.Interface, g.section.Line)
 	}
 	for _, g := range x.groups {
 		if g.method != byAFPacket {
@@ -208,7 +232,7 @@ func (x *expander) fanouts() error {
 			if id, err = x.fanoutOf(g, ids, zeeks); err != nil {
 				return err
 			}
-			ids[id] = idUse{g.Interface, g.section.Line}
+			ids.use(id, g.Interface, g.section.Line)
 		}
 		g.FanoutID = int(id)
 	}
@@ -216,14 +240,8 @@ func (x *expander) fanouts() error {
 }
 
 // fanoutOf returns the fan-out ID of a group that names none.
-func (x *expander) fanoutOf(g *group, ids idsOf, zeeks map[instanceDevice]bool) (int64, error) {
-	var there []int64
-	for _, id := range slices.Sorted(maps.Keys(ids)) {
-		if ids[id].device == g.Interface {
-			there = append(there, id)
-		}
-	}
-	switch {
+func (x *expander) fanoutOf(g *group, ids *idsOf, zeeks map[instanceDevice]bool) (int64, error) {
+	switch there := ids.of[g.Interface]; {
 	case len(there) > 1:
 		return 0, x.errorIn(g.template, "interface", "other workers on %s of instance '%s' have the fan-out IDs %d and %d: set \"fanout_id\" to one of them, or to another one",
 			ini.Quote(g.Interface), g.Instance, there[0], there[1])
@@ -233,7 +251,7 @@ func (x *expander) fanoutOf(g *group, ids idsOf, zeeks map[instanceDevice]bool) 
 		return zeeksFanoutID, nil
 	}
 	return free(g.Interface, 65535, func(id int64) bool {
-		_, isUsed := ids[id]
+		_, isUsed := ids.uses[id]
 		return isUsed || id == zeeksFanoutID
 	}), nil
 }
@@ -254,11 +272,11 @@ func free(name string, most int64, used func(int64) bool) int64 {
 	return id // all are used: preflight finds the ones that are used twice
 }
 
-type idsByInstance map[mgmt.InstanceName]idsOf
+type idsByInstance map[mgmt.InstanceName]*idsOf
 
-func (b idsByInstance) of(instance mgmt.InstanceName) idsOf {
+func (b idsByInstance) of(instance mgmt.InstanceName) *idsOf {
 	if b[instance] == nil {
-		b[instance] = idsOf{}
+		b[instance] = &idsOf{map[int64]idUse{}, map[string][]int64{}}
 	}
 	return b[instance]
 }
@@ -286,7 +304,7 @@ func (x *expander) fanoutsByHand() (idsByInstance, map[instanceDevice]bool) {
 		if id == 0 {
 			zeeks[instanceDevice{n.Instance, device}] = true
 		} else {
-			used.of(n.Instance)[id] = idUse{device, x.file.ByName[string(n.Name)].Line}
+			used.of(n.Instance).use(id, device, x.file.ByName[string(n.Name)].Line)
 		}
 	}
 	return used, zeeks
@@ -302,21 +320,17 @@ func (x *expander) clusters() error {
 			if g.method != byPFRing || (g.cluster > 0) != (pass == 0) {
 				continue
 			}
-			ids, id := used.of(g.Instance), int64(0)
-			for there, use := range ids {
-				if use.device == g.Interface {
-					id = there
-				}
+			ids := used.of(g.Instance)
+			id := g.cluster + int64(slices.Index(g.interfaces, g.Interface))
+			if there := ids.of[g.Interface]; pass == 1 && len(there) > 0 {
+				id = there[0]
+			} else if pass == 1 {
+				id = free(g.Interface, most, func(id int64) bool { _, isUsed := ids.uses[id]; return isUsed })
 			}
-			if pass == 0 {
-				id = g.cluster + int64(slices.Index(g.interfaces, g.Interface))
-			} else if id == 0 {
-				id = free(g.Interface, most, func(id int64) bool { _, isUsed := ids[id]; return isUsed })
-			}
-			if other, ok := ids[id]; ok && other.device != g.Interface {
+			if other, ok := ids.elsewhere(id, g.Interface); ok {
 				return x.errorIn(g.template, "cluster_id", "PF_RING cluster %d is that of interface %s (line %d) on instance '%s'", id, ini.Quote(other.device), other.line, g.Instance)
 			}
-			ids[id] = idUse{g.Interface, g.section.Line}
+			ids.use(id, g.Interface, g.section.Line)
 			x.groups[i].clusterID = int(id)
 		}
 	}

@@ -82,23 +82,32 @@ func (x *expander) pinned(t *template) {
 	}
 }
 
-// hardwareFor returns the hardware of a group's host, and the NUMA node of its interface.
-func (x *expander) hardwareFor(g *group) (mgmt.Hardware, int, error) {
+// nearby is what there is for a group.
+type nearby struct {
+	hardware mgmt.Hardware
+	numa     int
+}
+
+// lookNear finds out what there is for a group.
+func (x *expander) lookNear(g *group) error {
+	if g.near != nil {
+		return nil
+	}
 	key := "pin_cpus"
 	if !g.autoPins {
 		key = "workers"
 	}
 	instead := "write numbers in place of auto"
 	if x.Hardware == nil {
-		return mgmt.Hardware{}, 0, x.errorIn(g.template, key, "what \"%s = auto\" means depends on the host of instance '%s', which is not asked here: %s", key, g.Instance, instead)
+		return x.errorIn(g.template, key, "what \"%s = auto\" means depends on the host of instance '%s', which is not asked here: %s", key, g.Instance, instead)
 	}
 	h, ok := x.hardware[g.Instance]
 	if !ok {
 		var err error
 		if h, err = x.Hardware(g.Instance); errors.Is(err, ErrElsewhere) {
-			return mgmt.Hardware{}, 0, err
+			return err
 		} else if err != nil {
-			return mgmt.Hardware{}, 0, x.errorIn(g.template, key, "what \"%s = auto\" means depends on the host of instance '%s': %v; or %s", key, g.Instance, err, instead)
+			return x.errorIn(g.template, key, "what \"%s = auto\" means depends on the host of instance '%s': %v; or %s", key, g.Instance, err, instead)
 		}
 		x.hardware[g.Instance] = h
 	}
@@ -109,12 +118,20 @@ func (x *expander) hardwareFor(g *group) (mgmt.Hardware, int, error) {
 		for _, nic := range h.Interfaces {
 			names = append(names, nic.Name)
 		}
-		return mgmt.Hardware{}, 0, x.errorIn(g.template, "interface", "instance '%s' has no interface %s; there are %s", g.Instance, ini.Quote(device), mgmt.FewNames(names, maxInterfaces))
+		return x.errorIn(g.template, "interface", "instance '%s' has no interface %s; there are %s", g.Instance, ini.Quote(device), mgmt.FewNames(names, maxInterfaces))
 	}
 	if !ok {
 		nic.NUMANode = mgmt.NoNUMANode
 	}
-	return h, nic.NUMANode, nil
+	g.near = &nearby{h, nic.NUMANode}
+	return nil
+}
+
+// shares reports whether two groups have processors to choose from that are the same. Both have
+// looked near.
+func (g *group) shares(other *group) bool {
+	a, b := g.near.numa, other.near.numa
+	return g.Instance == other.Instance && (a == b || a == mgmt.NoNUMANode || b == mgmt.NoNUMANode)
 }
 
 // maxInterfaces bounds the interfaces in a message.
@@ -130,11 +147,11 @@ func deviceOf(name string) string {
 // freeFor returns the processors for a group to which no node is bound: one thread of each
 // core, and the other threads.
 func (x *expander) freeFor(g *group) (first, others []int, err error) {
-	h, numa, err := x.hardwareFor(g)
-	if err != nil {
+	if err := x.lookNear(g); err != nil {
 		return nil, nil, err
 	}
-	first, others = h.ForWorkers(numa)
+	h := g.near.hardware
+	first, others = h.ForWorkers(g.near.numa)
 	if len(h.Processors) == 1 {
 		first = []int{h.Processors[0].Number} // there is nothing to leave free
 	}
@@ -163,31 +180,32 @@ func (x *expander) pinAutomatically(g *group) error {
 // countAutomatically gives each group with an open number of workers its share of the
 // processors: groups that have the same ones to choose from share them evenly.
 func (x *expander) countAutomatically() error {
-	left := slices.DeleteFunc(slices.Clone(x.groups), func(g *group) bool { return g.count > 0 })
-	for len(left) > 0 {
-		g := left[0]
-		first, _, err := x.freeFor(g)
-		if errors.Is(err, ErrElsewhere) {
-			g.count, left = 1, left[1:]
+	var left []*group
+	for _, g := range x.groups {
+		if g.count > 0 {
 			continue
 		}
+		switch err := x.lookNear(g); {
+		case errors.Is(err, ErrElsewhere):
+			g.count = 1
+		case err != nil:
+			return err
+		default:
+			left = append(left, g)
+		}
+	}
+	for i, g := range left {
+		first, _, err := x.freeFor(g)
 		if err != nil {
 			return err
 		}
 		sharing := 0
-		for _, other := range left {
-			if other.Instance != g.Instance {
-				continue
-			}
-			theirs, _, err := x.freeFor(other)
-			if err != nil {
-				return err
-			}
-			if slices.ContainsFunc(theirs, func(cpu int) bool { return slices.Contains(first, cpu) }) {
+		for _, other := range left[i:] {
+			if g.shares(other) {
 				sharing++
 			}
 		}
-		if len(first) == 0 || len(first) < sharing {
+		if len(first) < sharing {
 			return x.errorIn(g.template, "workers", "no processor near %s of instance '%s' is left for it: write numbers in place of auto, or fewer workers elsewhere",
 				ini.Quote(g.Interface), g.Instance)
 		}
@@ -198,7 +216,6 @@ func (x *expander) countAutomatically() error {
 		if g.autoPins {
 			g.Processors = slices.Clone(first[:g.count])
 		}
-		left = left[1:]
 	}
 	return nil
 }

@@ -122,8 +122,12 @@ type template struct {
 // auto is the value of workers and pin_cpus that leaves the choice to the program.
 const auto = "auto"
 
-// maxWorkers bounds the workers on one interface of one instance.
-const maxWorkers = 1024
+// The bounds of one template.
+const (
+	maxWorkers      = 1024 // on one interface of one instance
+	maxInterfacesOf = 256
+	maxPatterns     = 256 // of instances
+)
 
 // template reads a template's section.
 func (p *clusterParser) template(s *ini.Section) (*template, error) {
@@ -279,6 +283,10 @@ func (r *templateReader) instances() ([]mgmt.InstanceName, bool) {
 	if len(patterns) == 0 {
 		r.fail("instances", "\"instances\" has no value")
 	}
+	if len(patterns) > maxPatterns {
+		r.fail("instances", "\"instances\" has %d words, and at most %d are possible", len(patterns), maxPatterns)
+		return nil, true
+	}
 	listed := r.listed()
 	var selected []mgmt.InstanceName
 	for _, pattern := range patterns {
@@ -316,6 +324,10 @@ func (r *templateReader) interfaces(method string) []string {
 	names := r.words("interface")
 	if len(names) == 0 {
 		r.fail("interface", "it needs an \"interface\", such as eth0, or several of them")
+	}
+	if len(names) > maxInterfacesOf {
+		r.fail("interface", "it has %d interfaces, and at most %d are possible", len(names), maxInterfacesOf)
+		return nil
 	}
 	for i, name := range names {
 		switch {

@@ -327,6 +327,27 @@ func TestTemplatesAreBounded(t *testing.T) {
 	if want := `c:25: [workers a]: with it the file has more than 20000 nodes`; err == nil || err.Error() != want {
 		t.Errorf("nodes: got %v, want %s", err, want)
 	}
+	var many strings.Builder
+	for i := range 256 {
+		fmt.Fprintf(&many, " e%d", i)
+	}
+	list := "[instances]\n"
+	for i := range 100 {
+		list += fmt.Sprintf("s%d\n", i)
+	}
+	for text, want := range map[string]string{
+		list + "[workers a]\ninstances = *\ninterface =" + many.String() + "\nworkers = auto\n":           `c:105: [workers a]: with it the file has more than 20000 nodes`,
+		"[workers a]\ninstance = s\ninterface = x" + many.String() + "\nworkers = 1\n":                    `c:3: [workers a]: it has 257 interfaces, and at most 256 are possible`,
+		list + "[workers a]\ninstances = " + strings.Repeat("* ", 257) + "\ninterface = x\nworkers = 1\n": `c:103: [workers a]: "instances" has 257 words, and at most 256 are possible`,
+	} {
+		_, err := clusterfile.Parse("c", []byte(text), clusterfile.Options{Hardware: func(mgmt.InstanceName) (mgmt.Hardware, error) {
+			t.Error("the hardware was asked for")
+			return mgmt.Hardware{}, nil
+		}})
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
 	text := "[workers a]\ninstance = s\ninterface = eth0\nworkers = 100\nscripts = " + strings.Repeat("x", 1000) + "\n"
 	_, err = clusterfile.Parse("c", []byte(text), clusterfile.Options{MaxValues: 50_000})
 	if want := `c:1: "workers": all values together, with what sections inherit, have more than 50000 bytes`; err == nil || err.Error() != want {
