@@ -54,7 +54,7 @@ type Commands struct {
 // StageConfig uploads the cluster configuration in the file at path. The path
 // "-" is standard input.
 func (c *Commands) StageConfig(ctx context.Context, path string) int {
-	return c.withConfig(path, func(config client.Configuration) int {
+	return c.withConfig(ctx, path, func(config client.Configuration) int {
 		return c.connected(ctx, func(ctl *client.Client) int {
 			o, _ := c.stage(ctx, ctl, config)
 			return c.finish(o)
@@ -65,7 +65,7 @@ func (c *Commands) StageConfig(ctx context.Context, path string) int {
 // DeployConfig uploads a cluster configuration like StageConfig. If that
 // succeeds, it deploys the configuration.
 func (c *Commands) DeployConfig(ctx context.Context, path string) int {
-	return c.withConfig(path, func(config client.Configuration) int {
+	return c.withConfig(ctx, path, func(config client.Configuration) int {
 		return c.connected(ctx, func(ctl *client.Client) int {
 			o, id := c.stage(ctx, ctl, config)
 			if o.Status != StatusDone {
@@ -338,8 +338,10 @@ func (c *Commands) output() show.Settings {
 
 // withConfig reads and checks the cluster configuration at path, and then calls
 // then. A bad file fails the command before it connects.
-func (c *Commands) withConfig(path string, then func(client.Configuration) int) int {
-	cluster, err := clusterfile.Read(path, c.Stdin, clusterfile.Options{Hostname: c.Hostname, AsZeekClient: c.AsZeekClient})
+func (c *Commands) withConfig(ctx context.Context, path string, then func(client.Configuration) int) int {
+	cluster, err := clusterfile.Read(path, c.Stdin, clusterfile.Options{
+		Hostname: c.Hostname, AsZeekClient: c.AsZeekClient, Hardware: Machines{Fleet{Commands: c}}.hardware(ctx),
+	})
 	for _, text := range slices.Concat(cluster.Warnings, cluster.Doubts) {
 		c.Log.Warning("%s", text)
 	}
