@@ -4,21 +4,25 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/migration"
+	"github.com/zeekfleet/zeekfleet/internal/procfs"
 )
 
 // importFlags are the flags of the command import.
 type importFlags struct {
 	from, output, settings, base string
 	instances                    []string
-	json                         bool
+	json, check                  bool
 }
 
 func newImportCommand(s streams) *cobra.Command {
@@ -32,9 +36,12 @@ func newImportCommand(s streams) *cobra.Command {
 			"a directory that has such files, or the directory of an installation. Above each\n" +
 			"line of the cluster file stands the line that it comes from. Standard error says\n" +
 			"what has no equivalent, and what to do. Nothing is started or stopped.\n\n" +
+			"With --check it compares what was imported with what runs on this host, and says\n" +
+			"how to hand over, with the commands, and how long capture is off. The status is 1\n" +
+			"if something else runs here than what was imported.\n\n" +
 			"Examples:\n" +
 			"  zeekfleet import /opt/zeek --output cluster.ini --settings settings\n" +
-			"  zeekfleet import /opt/zeek/etc/node.cfg\n" +
+			"  zeekfleet import /opt/zeek --check\n" +
 			"  zeekfleet import /opt/zeek/etc/zeek/cluster --instance sensor-a=sensor-1",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -50,6 +57,7 @@ func newImportCommand(s streams) *cobra.Command {
 	fs.StringVar(&flags.settings, "settings", "", "`DIR` to write the settings of agents and the controller to (default: they stand as comments behind the cluster file)")
 	fs.StringVar(&flags.base, "base", "", "`DIR` of the installation of Zeek (default: the one above etc)")
 	fs.StringArrayVar(&flags.instances, "instance", nil, "`HOST=NAME` of the instance that takes the place of a host; repeatable")
+	fs.BoolVar(&flags.check, "check", false, "compare with what runs on this host, and say how to hand over")
 	fs.BoolVar(&flags.json, "json", false, "print all results as JSON on standard output")
 	completeFlag(cmd, "from", func() []string { return []string{"zeekctl", "zeek.conf", "management"} })
 	return cmd
@@ -87,6 +95,9 @@ func (f *importFlags) run(s streams, paths []string) error {
 	r, err := files.Import(o)
 	if err != nil {
 		return failed(err)
+	}
+	if f.check {
+		return f.runCheck(s, paths, o, r)
 	}
 	if f.json {
 		return failed(f.printJSON(s, r))
@@ -127,13 +138,62 @@ func (f *importFlags) writeFiles(r *migration.Result, cluster string) error {
 	return writeNewFiles(files)
 }
 
+// runCheck compares what was imported with what runs here.
+func (f *importFlags) runCheck(s streams, paths []string, o migration.Options, r *migration.Result) error {
+	if err := f.writeFiles(r, r.Cluster); err != nil {
+		return failed(err)
+	}
+	words := append([]string(nil), paths...)
+	for _, text := range f.instances {
+		words = append(words, "--instance", text)
+	}
+	h, err := r.Handover(migration.HandoverOptions{
+		This:  migration.This{Hostname: o.Hostname, Addresses: localAddresses(), Proc: procfs.Root},
+		Paths: words, Cluster: f.output, Settings: f.settings,
+	})
+	if err != nil {
+		return failed(err)
+	}
+	if f.json {
+		err = encodeJSON(s, h)
+	} else {
+		h.Print(s.out)
+	}
+	switch {
+	case err != nil:
+		return failed(err)
+	case h.Differs():
+		return finished(cli.StatusFailed)
+	}
+	return nil
+}
+
+// localAddresses returns the addresses of this host.
+func localAddresses() []netip.Addr {
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil // no address of node.cfg counts as this host
+	}
+	var addrs []netip.Addr
+	for _, a := range list {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			addrs = append(addrs, p.Addr().Unmap().WithZone(""))
+		}
+	}
+	return addrs
+}
+
+func encodeJSON(s streams, value any) error {
+	e := json.NewEncoder(s.out)
+	e.SetIndent("", "  ")
+	return e.Encode(value)
+}
+
 func (f *importFlags) printJSON(s streams, r *migration.Result) error {
 	if err := f.writeFiles(r, r.Cluster); err != nil {
 		return err
 	}
-	e := json.NewEncoder(s.out)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
+	return encodeJSON(s, r)
 }
 
 // writeNewFiles writes files that are not there yet, with their directories. Nobody else may

@@ -343,10 +343,10 @@ func (f *fromConf) settings() []SettingsFile {
 	for i, c := range f.confs {
 		instance := f.names.of(hostOf(c))
 		head := []string{"Settings of the agent of " + string(instance) + ", made from " + path.Base(c.File) + "."}
-		file := SettingsFile{Name: string(instance) + ".agent.cfg", For: "the agent of " + string(instance)}
+		file := SettingsFile{Name: string(instance) + ".agent.yaml", For: "the agent of " + string(instance)}
 		if same {
 			head[0] = "Settings of every agent, made from " + path.Base(c.File) + "."
-			file.Name, file.For = "agent.cfg", "every agent"
+			file.Name, file.For = "agent.yaml", "every agent"
 		}
 		file.Text = f.agents[i].text(head...)
 		if len(f.agents[i].values) > 0 {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zeekctl"
@@ -34,7 +35,7 @@ type fromZeekctl struct {
 func FromZeekctl(files zeekctl.Files, o Options) (*Result, error) {
 	base := o.Base
 	if base == "" {
-		base = baseOf(files.Node.Name)
+		base, o.foundBase = baseOf(files.Node.Name)
 	}
 	site, err := zeekctl.Read(files, base)
 	if err != nil {
@@ -54,23 +55,24 @@ func FromZeekctl(files zeekctl.Files, o Options) (*Result, error) {
 		f.divideStandalone()
 	}
 	f.write()
-	r := &Result{From: Zeekctl, Cluster: f.draft.b.String(), Findings: f.found.list, Hosts: names.hosts, Processes: f.processes}
+	r := &Result{From: Zeekctl, Cluster: f.draft.b.String(), Findings: f.found.list, Hosts: names.hosts, Processes: f.processes, Base: base}
+	r.Spool, r.StopTimeout = site.Option("SpoolDir"), time.Duration(site.Number("StopTimeout"))*time.Second
 	if len(f.agent.values) > 0 {
-		r.Settings = append(r.Settings, SettingsFile{"agent.cfg", "every agent", f.agent.text("Settings of every agent, made from zeekctl's files.")})
+		r.Settings = append(r.Settings, SettingsFile{"agent.yaml", "every agent", f.agent.text("Settings of every agent, made from zeekctl's files.")})
 	}
 	if len(f.control.values) > 0 {
-		r.Settings = append(r.Settings, SettingsFile{"controller.cfg", "the controller", f.control.text("Settings of the controller, made from zeekctl's files.")})
+		r.Settings = append(r.Settings, SettingsFile{"controller.yaml", "the controller", f.control.text("Settings of the controller, made from zeekctl's files.")})
 	}
 	return r, r.verify()
 }
 
 // baseOf returns the directory of the installation whose etc has a file: the directory above
-// it, if it is called etc.
-func baseOf(file string) string {
+// it, if it is called etc. Of another directory it can only guess.
+func baseOf(file string) (base string, guessed bool) {
 	if dir := path.Dir(file); path.Base(dir) == "etc" && path.Dir(dir) != "/" {
-		return path.Dir(dir)
+		return path.Dir(dir), false
 	}
-	return "/usr/local/zeek"
+	return "/usr/local/zeek", true
 }
 
 // name returns the name of a file for comments: without its directory.
@@ -109,7 +111,7 @@ func (f *fromZeekctl) findGeneral(base string) {
 	for _, host := range f.names.unknown() {
 		f.found.add("", fmt.Sprintf("--instance %s names a host that is not in %s", host, f.name(f.site.Files.Node.Name)), "")
 	}
-	if f.options.Base == "" && baseOf(f.site.Files.Node.Name) != path.Dir(path.Dir(f.site.Files.Node.Name)) {
+	if f.options.foundBase {
 		f.found.add(f.site.Files.Node.Name, "the directory of the installation is taken to be "+base, "give another with --base")
 	}
 	for _, h := range f.names.hosts {

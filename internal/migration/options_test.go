@@ -69,15 +69,15 @@ func TestEveryOptionBecomesWhatTheTableSays(t *testing.T) {
 		changed := func(name string) bool { return textOf(without, name) != textOf(with, name) }
 		switch o.Fate {
 		case zeekctl.ToAgent:
-			if !changed("agent.cfg") {
+			if !changed("agent.yaml") {
 				t.Errorf("%s = %s changes no setting of agents", o.Name, value)
 			}
 		case zeekctl.ToController:
-			if !changed("controller.cfg") {
+			if !changed("controller.yaml") {
 				t.Errorf("%s = %s changes no setting of the controller", o.Name, value)
 			}
 		case zeekctl.ToCluster:
-			if without.Cluster == with.Cluster && !changed("agent.cfg") {
+			if without.Cluster == with.Cluster && !changed("agent.yaml") {
 				t.Errorf("%s = %s changes nothing in the cluster file", o.Name, value)
 			}
 		case zeekctl.Lost:

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -72,7 +73,7 @@ type Process struct {
 
 // A SettingsFile has settings of a daemon.
 type SettingsFile struct {
-	Name string `json:"name"` // such as agent.cfg
+	Name string `json:"name"` // such as agent.yaml
 	For  string `json:"for"`  // which daemons it is for
 	Text string `json:"text"`
 }
@@ -88,6 +89,11 @@ type Result struct {
 	Hosts []Host `json:"hosts"`
 	// Processes are what the other manager starts, in its order.
 	Processes []Process `json:"-"`
+	// Base is the installation, and Spool the directory in which zeekctl's processes run.
+	// StopTimeout is how long zeekctl waits for a process to end.
+	Base        string        `json:"-"`
+	Spool       string        `json:"-"`
+	StopTimeout time.Duration `json:"-"`
 }
 
 // SettingsComment returns the settings as comments, to stand behind a cluster file.
@@ -110,6 +116,8 @@ type Options struct {
 	Base string
 	// Instances are the names of instances for hosts, in place of the usual ones.
 	Instances map[string]mgmt.InstanceName
+	// foundBase says that Base is only a guess.
+	foundBase bool
 }
 
 // localInstance is the name of an agent that has no name of its own.

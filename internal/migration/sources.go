@@ -57,6 +57,18 @@ func Read(paths []string, from Source) (*Files, error) {
 func (f *Files) Import(o Options) (*Result, error) {
 	switch f.From {
 	case Zeekctl:
+		// Settings and bundles name directories of the installation, from wherever they are used.
+		if o.Base == "" {
+			file, err := filepath.Abs(f.Zeekctl.Node.Name)
+			if err != nil {
+				return nil, err
+			}
+			o.Base, o.foundBase = baseOf(file)
+		}
+		var err error
+		if o.Base, err = filepath.Abs(o.Base); err != nil {
+			return nil, err
+		}
 		return FromZeekctl(f.Zeekctl, o)
 	case ZeekConf:
 		return FromZeekConf(f.Confs, o)

@@ -164,3 +164,40 @@ func parseProcessors(text []byte) (p Processors, err error) {
 	}
 	return p, nil
 }
+
+// Args returns the command line of a process. It is empty for a process that has ended, and
+// for a thread of the kernel.
+func (d Dir) Args(pid int) ([]string, error) { return d.strings(pid, "cmdline") }
+
+// Environ returns the environment with which the program of a process was started, as
+// NAME=VALUE. Only root and the user of the process may know.
+func (d Dir) Environ(pid int) ([]string, error) { return d.strings(pid, "environ") }
+
+// strings reads a file of texts that NUL bytes end.
+func (d Dir) strings(pid int, name string) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(string(d), strconv.Itoa(pid), name))
+	if err != nil || len(text) == 0 {
+		return nil, err
+	}
+	var list []string
+	for part := range bytes.SplitSeq(bytes.TrimSuffix(text, []byte{0}), []byte{0}) {
+		list = append(list, string(part))
+	}
+	return list, nil
+}
+
+// Allowed returns the processors on which a process may run, as the kernel writes them:
+// 0-3,7.
+func (d Dir) Allowed(pid int) (string, error) {
+	path := filepath.Join(string(d), strconv.Itoa(pid), "status")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	for line := range bytes.Lines(text) {
+		if list, ok := bytes.CutPrefix(line, []byte("Cpus_allowed_list:")); ok {
+			return string(bytes.TrimSpace(list)), nil
+		}
+	}
+	return "", fmt.Errorf("%s: no line with processors", path)
+}

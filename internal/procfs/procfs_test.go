@@ -92,3 +92,35 @@ func TestWhatAProcessUses(t *testing.T) {
 		t.Error("nonsense is taken for processors")
 	}
 }
+
+func TestHowAProcessWasStarted(t *testing.T) {
+	args, err := procfs.Root.Args(os.Getpid())
+	if err != nil || !slices.Equal(args, os.Args) {
+		t.Errorf("arguments: %q, %v, want %q", args, err, os.Args)
+	}
+	allowed, err := procfs.Root.Allowed(os.Getpid())
+	if err != nil || allowed == "" || strings.Trim(allowed, "0123456789,-") != "" {
+		t.Errorf("processors: %q, %v", allowed, err)
+	}
+	root := procfs.Dir(t.TempDir())
+	if err := os.Mkdir(filepath.Join(string(root), "7"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"environ": "A=1\x00B=\x00", "cmdline": "", "status": "Name:\tzeek\n"} {
+		if err := os.WriteFile(filepath.Join(string(root), "7", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if env, err := root.Environ(7); err != nil || !slices.Equal(env, []string{"A=1", "B="}) {
+		t.Errorf("environment: %q, %v", env, err)
+	}
+	if args, err := root.Args(7); err != nil || len(args) > 0 {
+		t.Errorf("arguments of a process that has ended: %q, %v", args, err)
+	}
+	if _, err := root.Allowed(7); err == nil {
+		t.Error("a process without processors")
+	}
+	if _, err := root.Environ(8); err == nil {
+		t.Error("a process that is gone has an environment")
+	}
+}
