@@ -99,6 +99,7 @@ func (f *fromConf) begin() {
 		}
 	}
 	d.blank()
+	f.writeBackend()
 	for _, host := range f.names.unknown() {
 		f.found.add("", fmt.Sprintf("--instance %s names a host that has no file", host), "")
 	}
@@ -134,7 +135,6 @@ func (f *fromConf) general(c *zeekconf.Conf, agent *settings) {
 		agent.put("zeek.path", path.Join(base, "bin", "zeek"), place)
 	}
 	f.arguments(c, agent)
-	f.backend(c, agent)
 	if dirs := zeek.Text("ext_zeek_path"); dirs != "" {
 		agent.put("zeek.script_path", dirs, at(c, zeek, "ext_zeek_path"))
 		f.found.add(zeekctl.Place(c.File, zeek.LineOf("ext_zeek_path")), "nodes look in zeek.script_path last, and the generator's look in ext_zeek_path first", "scripts there cannot replace those of Zeek; use a bundle to replace scripts of the site")
@@ -205,24 +205,40 @@ func (f *fromConf) arguments(c *zeekconf.Conf, agent *settings) {
 	}
 }
 
-// backend makes a setting of the words for the backend.
-func (f *fromConf) backend(c *zeekconf.Conf, agent *settings) {
+// writeBackend writes the backend, which is the same on all hosts.
+func (f *fromConf) writeBackend() {
+	places := map[mgmt.Backend][]string{}
+	for _, c := range f.confs {
+		backend, place := f.backend(c)
+		places[backend] = append(places[backend], place)
+	}
+	if len(places) > 1 {
+		f.found.add("", "the hosts have several backends, and a cluster has one", "say it in [cluster] of the cluster file")
+		return
+	}
+	for backend, list := range places {
+		if backend != "" {
+			f.draft.section("cluster")
+			f.draft.entry("backend", string(backend), slices.Compact(list)...)
+			f.draft.blank()
+		}
+	}
+}
+
+// backend returns the backend of a host, or nothing if zeekfleet does not know it.
+func (f *fromConf) backend(c *zeekconf.Conf) (mgmt.Backend, string) {
 	text := c.Zeek.Text("cluster_backend_args")
-	place := at(c, c.Zeek, "cluster_backend_args")
-	if text == "" {
-		text, place = "zeromq", "the generator's own choice"
-	}
 	words := strings.Fields(text)
-	switch last := words[len(words)-1]; {
-	case len(words) > 1:
-	case strings.HasSuffix(last, "broker"):
-		agent.put("zeek.backend", "broker", place)
-		return
-	case strings.HasSuffix(last, "zeromq"), last == "misc/zeromq-multi-host-auto-setup":
-		agent.put("zeek.backend", "zeromq", place)
-		return
+	switch {
+	case text == "":
+		return mgmt.ZeroMQBackend, "the generator's own choice"
+	case len(words) == 1 && strings.HasSuffix(text, "broker"):
+		return mgmt.BrokerBackend, at(c, c.Zeek, "cluster_backend_args")
+	case len(words) == 1 && (strings.HasSuffix(text, "zeromq") || text == "misc/zeromq-multi-host-auto-setup"):
+		return mgmt.ZeroMQBackend, at(c, c.Zeek, "cluster_backend_args")
 	}
-	f.found.add(zeekctl.Place(c.File, c.Zeek.LineOf("cluster_backend_args")), "cluster_backend_args = "+text+" is no backend that zeekfleet knows", "set zeek.backend to broker or zeromq, and load other scripts in local.zeek")
+	f.found.add(zeekctl.Place(c.File, c.Zeek.LineOf("cluster_backend_args")), "cluster_backend_args = "+text+" is no backend that zeekfleet knows", "say broker or zeromq in [cluster] of the cluster file, and load other scripts in local.zeek")
+	return "", ""
 }
 
 // process returns a process of the generator as a node.

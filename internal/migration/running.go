@@ -12,7 +12,6 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/procfs"
 	"github.com/zeekfleet/zeekfleet/internal/zeekconf"
-	"github.com/zeekfleet/zeekfleet/internal/zeekctl"
 )
 
 // This is this host.
@@ -47,14 +46,14 @@ type Running struct {
 func (r *Result) running(t This) (map[string]Running, error) {
 	found := map[string]Running{}
 	if r.From == Zeekctl {
-		spooled, err := zeekctl.ReadSpool(r.Spool)
+		spooled, err := readSpool(r.Spool)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("read zeekctl's spool: %w", err)
 		}
 		for _, s := range spooled {
-			if one, ok := t.process(s.PID); ok {
-				one.Name, one.toRunning = s.Node, s.ToRunning
-				found[s.Node] = one
+			if one, ok := t.process(s.pid); ok {
+				one.Name, one.toRunning = s.node, s.toRunning
+				found[s.node] = one
 			}
 		}
 		return found, nil

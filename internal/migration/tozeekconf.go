@@ -3,6 +3,7 @@ package migration
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -128,20 +129,25 @@ func (f *toConf) file(instance mgmt.InstanceName) string {
 	return f.b.String()
 }
 
-// address writes the address of a host of several, if it is known as one.
+// address writes the backend, and the address of a host of several, if it is known as one.
 func (f *toConf) address(instance mgmt.InstanceName) {
+	backend := f.config.Nodes[0].Backend
+	switch {
+	case backend == mgmt.BrokerBackend:
+		f.key("cluster_backend_args", "frameworks/cluster/backend/broker")
+	case f.prefix != "":
+		f.key("cluster_backend_args", "misc/zeromq-multi-host-auto-setup")
+	case backend == mgmt.ZeroMQBackend:
+		f.key("cluster_backend_args", "frameworks/cluster/backend/zeromq")
+	}
 	if f.prefix == "" {
 		return
 	}
-	host := f.host(instance)
-	switch {
-	case host != canonicalHost(host), label(host) != host, !strings.ContainsAny(host, ".:"):
-	case strings.Contains(host, ":"):
-		f.key("cluster_address", "["+host+"]")
-	default:
-		f.key("cluster_address", host)
+	if addr, err := netip.ParseAddr(f.host(instance)); err == nil && addr.Is4() {
+		f.key("cluster_address", addr.String())
+	} else if err == nil {
+		f.key("cluster_address", "["+addr.WithZone("").String()+"]")
 	}
-	f.key("cluster_backend_args", "misc/zeromq-multi-host-auto-setup")
 }
 
 func (f *toConf) key(name, value string) { fmt.Fprintf(&f.b, "%s = %s\n", name, value) }

@@ -209,8 +209,16 @@ func (z *toZeekctl) writeOptions() {
 		known["Site::local_nets"] = true
 	}
 	z.findOptions(known)
-	if port := z.of(mgmt.Manager)[0].Port; port != nil && port.Number > 1 && !z.standalone() {
-		option("ZeekPort", strconv.Itoa(int(port.Number)-1))
+	before := 1 // zeekctl takes the first port for itself, and with ZeroMQ two more for its proxy
+	switch z.config.Nodes[0].Backend {
+	case mgmt.BrokerBackend:
+		option("ClusterBackend", "Broker")
+	case mgmt.ZeroMQBackend:
+		option("ClusterBackend", "ZeroMQ")
+		before = 3
+	}
+	if port := z.of(mgmt.Manager)[0].Port; port != nil && int(port.Number) > before && !z.standalone() {
+		option("ZeekPort", strconv.Itoa(int(port.Number)-before))
 	}
 	z.memory(option)
 }

@@ -43,8 +43,15 @@ func (f *fromZeekctl) write() {
 
 // writeBackend writes the backend, if zeekctl.cfg names one.
 func (f *fromZeekctl) writeBackend() {
-	if backend := f.site.Backend(); backend != "" {
-		f.agent.put("zeek.backend", backend, f.atOption("ClusterBackend"))
+	backend := mgmt.Backend(f.site.Backend())
+	switch {
+	case backend == "":
+	case backend.Check() != nil:
+		f.found.add(f.site.Files.Options.Name, fmt.Sprintf("ClusterBackend = %s is no backend that zeekfleet knows", f.site.Option("ClusterBackend")), "it can be Broker or ZeroMQ")
+	default:
+		f.draft.section("cluster")
+		f.draft.entry("backend", string(backend), f.atOption("ClusterBackend"))
+		f.draft.blank()
 	}
 }
 

@@ -1,4 +1,4 @@
-package zeekctl
+package migration
 
 import (
 	"errors"
@@ -11,24 +11,26 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/zeekctl"
 )
 
-// A Spooled is what zeekctl's last start of a node left in the node's directory of the spool.
-type Spooled struct {
-	Node string
-	PID  int
-	// Started is when the node was started; zero is unknown.
-	Started time.Time
-	// ToRunning is how long Zeek took from its start until it ran; zero is unknown.
-	ToRunning time.Duration
+// spooled is what zeekctl's last start of a node left in the node's directory of the spool.
+type spooled struct {
+	node string
+	pid  int
+	// started is when the node was started; zero is unknown.
+	started time.Time
+	// toRunning is how long Zeek took from its start until it ran; zero is unknown.
+	toRunning time.Duration
 }
 
 // maxSpooled bounds the directories of a spool that are read.
-const maxSpooled = MaxProcesses
+const maxSpooled = zeekctl.MaxProcesses
 
-// ReadSpool reads what zeekctl has started, from plain files in its spool. A directory in which
+// readSpool reads what zeekctl has started, from plain files in its spool. A directory in which
 // nothing was started is left out. The processes need not live any more.
-func ReadSpool(dir string) ([]Spooled, error) {
+func readSpool(dir string) ([]spooled, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -36,7 +38,7 @@ func ReadSpool(dir string) ([]Spooled, error) {
 	if len(entries) > maxSpooled {
 		return nil, fmt.Errorf("%s has more than %d directories", dir, maxSpooled)
 	}
-	var list []Spooled
+	var list []spooled
 	for _, e := range entries {
 		if !e.IsDir() {
 			continue
@@ -48,23 +50,23 @@ func ReadSpool(dir string) ([]Spooled, error) {
 		if err != nil {
 			return nil, err
 		}
-		one.Node = e.Name()
-		if one.PID > 0 {
+		one.node = e.Name()
+		if one.pid > 0 {
 			list = append(list, one)
 		}
 	}
-	sort.Slice(list, func(i, j int) bool { return list[i].Node < list[j].Node })
+	sort.Slice(list, func(i, j int) bool { return list[i].node < list[j].node })
 	return list, nil
 }
 
 // readSpooled reads the directory of a node. zeekctl writes -1 for the PID of a process that it
 // could not start.
-func readSpooled(dir string) (one Spooled, err error) {
+func readSpooled(dir string) (one spooled, err error) {
 	pid, err := firstLine(filepath.Join(dir, ".pid"))
 	if err != nil {
 		return one, err
 	}
-	if one.PID, err = strconv.Atoi(pid); err != nil {
+	if one.pid, err = strconv.Atoi(pid); err != nil {
 		return one, fmt.Errorf("%s: %q is not the number of a process", filepath.Join(dir, ".pid"), pid)
 	}
 	startup, err := firstLine(filepath.Join(dir, ".startup"))
@@ -72,15 +74,15 @@ func readSpooled(dir string) (one Spooled, err error) {
 	if err != nil || bad != nil || seconds <= 0 {
 		return one, nil
 	}
-	one.Started = time.Unix(seconds, 0)
+	one.started = time.Unix(seconds, 0)
 	// Zeek writes .status anew whenever its state changes, and RUNNING is its last state before
 	// it ends.
 	path := filepath.Join(dir, ".status")
 	status, err := firstLine(path)
 	info, statErr := os.Stat(path)
 	if err == nil && statErr == nil && strings.HasPrefix(status, "RUNNING") {
-		if took := info.ModTime().Sub(one.Started); took > 0 && took < time.Hour {
-			one.ToRunning = took
+		if took := info.ModTime().Sub(one.started); took > 0 && took < time.Hour {
+			one.toRunning = took
 		}
 	}
 	return one, nil
