@@ -13,6 +13,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
+	"github.com/zeekfleet/zeekfleet/internal/systemd"
 )
 
 func newAgentCommand(s streams) *cobra.Command {
@@ -32,6 +33,8 @@ func newAgentCommand(s streams) *cobra.Command {
 		Args:        noSuchSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			surviveClosedPipes()
+			service, done := asService(cmd.Context())
+			defer done()
 			if err := join.run(cmd, s); err != nil {
 				return err
 			}
@@ -48,7 +51,7 @@ func newAgentCommand(s streams) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
-			a.About.Version, a.About.Build = programVersion(), programBuild()
+			a.About.Version, a.About.Build, a.Service = programVersion(), programBuild(), service
 			if set.Lifecycle.StopNodes.Applies(os.Getpid()) {
 				why := "agent.stop_nodes is always"
 				if set.Lifecycle.StopNodes != settings.StopNodesAlways {
@@ -125,6 +128,16 @@ func newAgentJoinCommand(s streams) *cobra.Command {
 	return cmd
 }
 
+// fromCredential takes the token from the service manager, if nothing else names one.
+func (j *joinFlags) fromCredential() {
+	if _, set := j.token.LookupEnv(cli.EnvToken); set || j.token.Token != "" || j.token.File != "" {
+		return
+	}
+	if path, ok := systemd.Credential(tokenCredential); ok {
+		j.token.File = path
+	}
+}
+
 // run joins the cluster, if --join says so. Neither this process nor the nodes that it
 // starts have the token in their environment afterwards.
 func (j *joinFlags) run(cmd *cobra.Command, s streams) error {
@@ -142,6 +155,7 @@ func (j *joinFlags) run(cmd *cobra.Command, s streams) error {
 	if err != nil {
 		return failed(err)
 	}
+	j.fromCredential()
 	token, err := j.token.Read()
 	text := token.String()
 	if usage, ok := errors.AsType[*cli.UsageError](err); ok {

@@ -27,6 +27,8 @@ func newControllerCommand(streams) *cobra.Command {
 		Args: wantArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			surviveClosedPipes()
+			service, done := asService(cmd.Context())
+			defer done()
 			set, _, err := settings.ResolveController(controllerSources(cmd.Flags()))
 			if err != nil {
 				return failed(err)
@@ -38,7 +40,7 @@ func newControllerCommand(streams) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
-			c.Version = programVersion()
+			c.Version, c.Service = programVersion(), service
 			boundRevisions(&c)
 			fmt.Fprint(cmd.OutOrStdout(), c.Greeting())
 			return ended(cmd.Context(), c.Run(cmd.Context()))

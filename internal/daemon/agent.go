@@ -27,6 +27,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/removed"
 	"github.com/zeekfleet/zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/internal/systemd"
 )
 
 // AgentConfig has the parts and the settings of an agent.
@@ -130,6 +131,8 @@ type AgentConfig struct {
 	SaveTimeout time.Duration
 	// Logger gets the log records. Nil discards them.
 	Logger *slog.Logger
+	// Service is the service manager that started the agent. Its zero value is none.
+	Service systemd.Notifier
 }
 
 // Processes starts, stops and adopts processes. proc.Host does so.
@@ -301,6 +304,12 @@ func (a *agentShell) serveStreams(ctx context.Context) error {
 
 // runHelpers starts the parts that work beside the loop.
 func (a *agentShell) runHelpers(ctx context.Context) {
+	a.parts.task(func() {
+		supervised(ctx, a.cfg.Service, a.cfg.Logger, func(ctx context.Context) (string, error) {
+			text, _ := a.health(ctx)
+			return text, nil
+		})
+	})
 	a.preflightAhead(ctx)
 	if a.cfg.Crashes != nil {
 		a.parts.run(ctx, "crash records", a.cfg.Crashes.Run)

@@ -23,6 +23,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/samples"
 	"github.com/zeekfleet/zeekfleet/internal/store"
+	"github.com/zeekfleet/zeekfleet/internal/systemd"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -90,6 +91,8 @@ type ControllerConfig struct {
 	SaveTimeout time.Duration
 	// Logger gets the log records. Nil discards them.
 	Logger *slog.Logger
+	// Service is the service manager that started the controller. Its zero value is none.
+	Service systemd.Notifier
 }
 
 // defaultSaveTimeout bounds a save of either daemon.
@@ -209,6 +212,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 	cfg.Logger.Info("controller is live", "peer", endpoint.ID().String(),
 		"broker", address(cfg.Broker), "websocket", address(cfg.WebSocket))
+	parts.task(func() { supervised(ctx, cfg.Service, cfg.Logger, c.standing) })
 	return shell.loop(ctx, sub, controller.New(cfg.Core, saved, newRand()))
 }
 
