@@ -69,7 +69,7 @@ func subcommands() []commandGroup {
 			{"audit", newAuditCommand}, {"login", newLoginCommand}, {"logout", newLogoutCommand},
 			{"context", newContextCommand}, {"whoami", newWhoAmICommand},
 		}},
-		{"Come from another manager, or go back", []command{{"import", newImportCommand}}},
+		{"Come from another manager, or go back", []command{{"import", newImportCommand}, {"export", newExportCommand}}},
 		{otherCommands, []command{{"sim", newSimCommand}, {"version", newVersionCommand}}},
 	}
 }

@@ -2,12 +2,14 @@ package migration
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
 
+	"github.com/zeekfleet/zeekfleet/internal/clusterfile"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -203,4 +205,10 @@ func (e *exporter) shared(option string) (string, bool) {
 		value = n.RunOptions[at].Value
 	}
 	return value, len(e.config.Nodes) > 0
+}
+
+// ReadCluster reads a cluster file to export. The content of bundles does not matter.
+func ReadCluster(path string, stdin io.Reader, hostname string) (mgmt.Configuration, error) {
+	c, err := clusterfile.Read(path, stdin, clusterfile.Options{Hostname: hostname, Pack: noContent})
+	return c.Config, err
 }
