@@ -15,8 +15,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/migration"
 )
 
-// deployed is the argument that stands for the deployed configuration.
-const deployed = "deployed"
+// fromController is the argument that stands for the deployed configuration.
+const fromController = "deployed"
 
 // exportFlags are the flags of the commands below export.
 type exportFlags struct {
@@ -55,7 +55,7 @@ func newExportCommand(s streams) *cobra.Command {
 				}
 				return cli.StatusDone
 			}
-			if len(args) == 0 || args[0] == deployed {
+			if len(args) == 0 || args[0] == fromController {
 				return cli.Configurations{Commands: c}.Deployed(ctx, use)
 			}
 			config, err := migration.ReadCluster(args[0], s.in, c.Hostname)
