@@ -35,17 +35,29 @@ func addInstance(cmd *cobra.Command, to *string) {
 }
 
 func newDiagCommand(s streams) *cobra.Command {
-	var instance string
+	var instance, bundle string
 	cmd := &cobra.Command{
-		Use:   "diag NODE",
-		Short: "Make a report about a node, to pass on",
+		Use:   "diag NODE | --bundle FILE [INSTANCE...]",
+		Short: "Make a report about a node, or about all hosts, to pass on",
 		Long: "Make a report about a node: its states, its last crash with the backtrace, what it\n" +
 			"has printed, its plan, the versions, and the disks and the memory of its host. What\n" +
-			"looks like a secret is taken out. Look through the report before you pass it on.",
-		Args: wantArgs(1, 1),
+			"looks like a secret is taken out. Look through the report before you pass it on.\n\n" +
+			"With --bundle, write a file with the reports of all nodes, and with what is known of\n" +
+			"their hosts: hardware, settings of kernel and network cards, versions, crashes, events.\n" +
+			"INSTANCE is a name or a pattern. If a host cannot be asked, the file says so.\n\n" +
+			"Examples:\n" +
+			"  zeekfleet diag worker-1\n" +
+			"  zeekfleet diag --bundle report.tar.gz 'sensor-*'",
+		Args: diagArgs(&bundle),
 	}
 	addInstance(cmd, &instance)
-	return fleetCommand(s, cmd, func(ctx context.Context, f cli.Fleet, args []string) int { return f.Diag(ctx, args[0], instance) })
+	cmd.Flags().StringVar(&bundle, "bundle", "", "write the reports of all nodes, or of those of INSTANCE, into `FILE` (tar.gz)")
+	return fleetCommand(s, cmd, func(ctx context.Context, f cli.Fleet, args []string) int {
+		if bundle != "" {
+			return cli.HostTools{Fleet: f, Instances: args}.Bundle(ctx, bundle, programVersion())
+		}
+		return f.Diag(ctx, args[0], instance)
+	})
 }
 
 func newCrashesCommand(s streams) *cobra.Command {

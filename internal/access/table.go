@@ -88,6 +88,8 @@ var streamRows = []struct {
 	{mgmt.StreamHost, Row{"list hosts", mgmt.Viewer, false}},
 	{mgmt.StreamDiag, Row{"read diag", mgmt.Operator, false}},
 	{mgmt.StreamMetrics, Row{"read metrics", mgmt.Viewer, false}},
+	{mgmt.StreamExec, Row{"exec", mgmt.Admin, false}},
+	{mgmt.StreamSettings, Row{"read settings of hosts", mgmt.Operator, false}},
 }
 
 // StreamRow returns the row of a kind of streams, and false if users cannot ask for it.

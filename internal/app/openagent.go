@@ -22,6 +22,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/depot"
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
+	"github.com/zeekfleet/zeekfleet/internal/hosttool"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/machine"
@@ -125,7 +126,7 @@ func OpenAgent(
 	a.Core.ListenPort = tcpPort(a.Broker)
 	a.endTimes(set.Lifecycle)
 	a.ScratchDir = set.Directory
-	if err = errors.Join(a.openRemoved(set, log), a.openDepot(set, log, &opened)); err != nil {
+	if err = errors.Join(openExec(&a.AgentConfig, set.Exec, log), a.openRemoved(set, log), a.openDepot(set, log, &opened)); err != nil {
 		return a, err
 	}
 	a.PreflightAhead = set.Preflight != settings.PreflightOff
@@ -342,6 +343,15 @@ func (a *Agent) openProcesses(ctx context.Context, set settings.Agent, log *slog
 		NodesDir:  launch.NodeDir(set.StateDir, ""),
 		Control:   groups.Control(),
 	})
+	return err
+}
+
+// openExec opens what runs commands of the host.
+func openExec(c *daemon.AgentConfig, set settings.Exec, log *slog.Logger) error {
+	tools, err := hosttool.New(hosttool.Config{Commands: set.Commands, User: set.User, Timeout: set.Timeout, Logger: log})
+	if err == nil {
+		c.Exec = tools.Exec
+	}
 	return err
 }
 

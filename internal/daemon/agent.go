@@ -33,6 +33,9 @@ import (
 // AgentConfig has the parts and the settings of an agent.
 type AgentConfig struct {
 	Core agent.Config
+	// Exec runs a command of the host for an admin of the cluster. An error for people is a
+	// *mgmt.StreamError. Nil means that the agent runs none.
+	Exec func(context.Context, mgmt.ExecQuery) (mgmt.ExecReport, error)
 	// Store keeps the configuration that the agent must run. The caller closes it
 	// after RunAgent.
 	Store store.Store
@@ -278,7 +281,7 @@ func (c AgentConfig) drain(ctx context.Context) {
 func (a *agentShell) serveStreams(ctx context.Context) error {
 	tells := &telling{
 		instance: a.cfg.Core.Name, about: a.cfg.About, book: a.book, crashes: a.cfg.Crashes, started: time.Now(), environ: os.Environ(),
-		controllers: &a.controllers,
+		controllers: &a.controllers, run: a.cfg.Exec,
 	}
 	if a.cfg.Metrics != nil {
 		tells.metricsAt = a.cfg.Metrics.Addr().String()

@@ -50,7 +50,8 @@ type telling struct {
 	book     *nodeBook
 	crashes  *crash.Store // nil: there are no records
 	started  time.Time
-	environ  []string // of the agent
+	environ  []string                                                       // of the agent
+	run      func(context.Context, mgmt.ExecQuery) (mgmt.ExecReport, error) // a command of the host; nil: none
 
 	controllers *connectedControllers
 	streams     func() int              // how many are being sent; nil: nobody knows
@@ -66,6 +67,10 @@ func (t *telling) sources() map[mgmt.StreamKind]carry.Source {
 		mgmt.StreamHost:    t.host,
 		mgmt.StreamDiag:    t.diag,
 		mgmt.StreamMetrics: t.metrics,
+		mgmt.StreamExec:    t.exec,
+		mgmt.StreamSettings: func(ctx context.Context, _ []byte, to *carry.Writer) error {
+			return asJSON(ctx, to, machine.Settings("/"))
+		},
 	}
 }
 
@@ -91,6 +96,23 @@ func asJSON(ctx context.Context, to *carry.Writer, v any) error {
 
 func notFound(format string, args ...any) error {
 	return &mgmt.StreamError{Code: mgmt.StreamNotFound, Text: fmt.Sprintf(format, args...)}
+}
+
+// exec runs a command of the host.
+func (t *telling) exec(ctx context.Context, text []byte, to *carry.Writer) error {
+	var q mgmt.ExecQuery
+	if err := parameters(text, &q); err != nil {
+		return err
+	}
+	if t.run == nil {
+		return &mgmt.StreamError{Code: mgmt.StreamUnsupported, Text: fmt.Sprintf("the agent of instance %s runs no commands", t.instance)}
+	}
+	to.Begin() // it can take longer than the asker waits for the beginning
+	report, err := t.run(ctx, q)
+	if err != nil {
+		return err
+	}
+	return asJSON(ctx, to, report)
 }
 
 func (t *telling) logs(ctx context.Context, text []byte, to *carry.Writer) error {

@@ -13,13 +13,15 @@ type StreamKind string
 
 // The kinds of streams that an agent has.
 const (
-	StreamLogs    StreamKind = "logs"    // LogsQuery: the output of a node
-	StreamCrashes StreamKind = "crashes" // no parameters: a JSON list of CrashSummary
-	StreamCrash   StreamKind = "crash"   // CrashQuery: the JSON of a CrashReport
-	StreamHost    StreamKind = "host"    // no parameters: the JSON of HostFacts
-	StreamDiag    StreamKind = "diag"    // DiagQuery: the JSON of a NodeDiag
-	StreamSamples StreamKind = "samples" // no parameters: a line of JSON for each HostSample, until it is cancelled
-	StreamMetrics StreamKind = "metrics" // MetricsQuery: the text of a Prometheus endpoint
+	StreamLogs     StreamKind = "logs"     // LogsQuery: the output of a node
+	StreamCrashes  StreamKind = "crashes"  // no parameters: a JSON list of CrashSummary
+	StreamCrash    StreamKind = "crash"    // CrashQuery: the JSON of a CrashReport
+	StreamHost     StreamKind = "host"     // no parameters: the JSON of HostFacts
+	StreamDiag     StreamKind = "diag"     // DiagQuery: the JSON of a NodeDiag
+	StreamExec     StreamKind = "exec"     // ExecQuery: the JSON of an ExecReport
+	StreamSettings StreamKind = "settings" // no parameters: the JSON of HostSettings
+	StreamSamples  StreamKind = "samples"  // no parameters: a line of JSON for each HostSample, until it is cancelled
+	StreamMetrics  StreamKind = "metrics"  // MetricsQuery: the text of a Prometheus endpoint
 )
 
 // The kinds of streams that a controller has, for its agents.

@@ -31,6 +31,8 @@ type Program struct {
 	// Nice lowers the priority, as in nice(1). Zero means the priority of this
 	// process.
 	Nice int
+	// As is the user as whom the program runs. Nil means the user of this process.
+	As *syscall.Credential
 }
 
 // outputDelay is how long Run waits for the end of the output after the program has
@@ -49,7 +51,7 @@ func (p Program) Run(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, p.Argv[0], p.Argv[1:]...)
 	cmd.Env, cmd.Dir, cmd.ExtraFiles = p.Env, p.Dir, p.Files
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.Stdin, p.Stdout, p.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Credential: p.As}
 	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
 	cmd.WaitDelay = outputDelay
 	err := cmd.Start()

@@ -104,6 +104,7 @@ func defaultAgent() settings.Agent {
 		AllowBundles:    []string{"*"},
 		Bundles:         settings.HostBundles{MaxBytes: 10 << 30, Rate: 2 << 20},
 		RemovedKeepDays: 7,
+		Exec:            settings.Exec{Timeout: 20 * time.Second},
 		RequestTimeout:  5 * time.Second,
 		DeployTimeout:   14 * time.Second,
 		StdoutFile:      "stdout",

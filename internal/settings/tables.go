@@ -249,7 +249,7 @@ func agentTable(src Sources, p *parts) []setting[Agent] {
 			doc:   "how many of the last lines of a node's stdout and stderr are kept for reports",
 			field: func(a *Agent) value { return countAt(&a.OutputLines, 0, maxOutputLines) }},
 	}...)
-	return fill(slices.Concat(table, agentMetricsTable(), nodesTable(), archiveTable(), processTable(), zeekTable()), src.Defaults.Agent)
+	return fill(slices.Concat(table, agentMetricsTable(), nodesTable(), archiveTable(), processTable(), execTable(), zeekTable()), src.Defaults.Agent)
 }
 
 // stateDir returns the default state directory: a directory of the user, or a

@@ -108,6 +108,8 @@ type Agent struct {
 	// RemovedKeepDays is for how many days the directory of a removed node stays. Zero
 	// means for ever.
 	RemovedKeepDays int
+	// Exec says which commands admins may run on the host.
+	Exec Exec
 	// AllowCommands are programs that nodes may run in place of Zeek.
 	AllowCommands []string
 	// AllowBundles are the bundles that nodes may use. See mgmt.Permits.

@@ -3,6 +3,8 @@ package settings
 import (
 	"net/netip"
 	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // Lifecycle says how long an agent's nodes may take to start and to stop, and
@@ -111,4 +113,11 @@ type Zeek struct {
 	Rotation time.Duration
 	// MemoryLimit bounds the memory of a node, in bytes. Zero means no bound.
 	MemoryLimit uint64
+}
+
+// Exec says which commands admins may run on the host of an agent, as in hosttool.Config.
+type Exec struct {
+	Commands []mgmt.HostCommand
+	User     string
+	Timeout  time.Duration
 }

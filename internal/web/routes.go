@@ -58,6 +58,7 @@ func newRoutes(s *Server) *routes {
 	a.registerAudit()
 	a.registerCluster()
 	a.registerTelling()
+	registerHostTools(a)
 	a.registerStatus()
 	a.registerRevisions()
 	a.registerOperations()

@@ -120,8 +120,13 @@ func (s views) stream(ctx context.Context, instance mgmt.InstanceName, kind mgmt
 
 // fetch reads a stream of JSON.
 func (s views) fetch(ctx context.Context, instance mgmt.InstanceName, kind mgmt.StreamKind, parameters, into any) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.AgentWait,
-		&mgmt.StreamError{Code: mgmt.StreamLost, Text: fmt.Sprintf("instance %s did not answer within %v", instance, s.cfg.AgentWait)})
+	return fetchWithin(ctx, s, s.cfg.AgentWait, instance, kind, parameters, into)
+}
+
+// fetchWithin is fetch for what takes longer.
+func fetchWithin(ctx context.Context, s views, wait time.Duration, instance mgmt.InstanceName, kind mgmt.StreamKind, parameters, into any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, wait,
+		&mgmt.StreamError{Code: mgmt.StreamLost, Text: fmt.Sprintf("instance %s did not answer within %v", instance, wait)})
 	defer cancel()
 	stream, err := s.stream(ctx, instance, kind, parameters)
 	if err != nil {
@@ -405,10 +410,8 @@ func (s views) getDiag(ctx context.Context, in *diagInput) (*bodyOutput[api.Node
 
 // place returns the instance of a node. Who may not ask hears nothing of nodes.
 func (s views) place(ctx context.Context, node, instance string, kind mgmt.StreamKind) (mgmt.InstanceName, error) {
-	if row := rowOfStream(kind); askerOf(ctx).Role < row.May {
-		why := row.Forbids(askerOf(ctx).Principal)
-		s.refusing(askerOf(ctx), row.Name, node, why)
-		return "", problem(http.StatusForbidden, why)
+	if err := mayUse(ctx, s, kind, node); err != nil {
+		return "", err
 	}
 	if instance != "" {
 		return mgmt.InstanceName(instance), nil

@@ -56,7 +56,7 @@ func (a *agents) Hosts(_ context.Context, who mgmt.Principal, fresh bool) ([]mgm
 // tellsAll has an answer to everything.
 func tellsAll(_ context.Context, _ mgmt.InstanceName, kind mgmt.StreamKind, _ any) (io.Reader, error) {
 	return strings.NewReader(map[mgmt.StreamKind]string{
-		mgmt.StreamCrashes: "[]", mgmt.StreamCrash: "{}", mgmt.StreamDiag: "{}", mgmt.StreamHost: "{}", mgmt.StreamLogs: "text\n",
+		mgmt.StreamCrashes: "[]", mgmt.StreamCrash: "{}", mgmt.StreamDiag: "{}", mgmt.StreamHost: "{}", mgmt.StreamExec: "{}", mgmt.StreamSettings: "{}", mgmt.StreamLogs: "text\n",
 	}[kind]), nil
 }
 

@@ -136,6 +136,7 @@ var documents = []any{
 	api.Bundles{}, api.Bundle{Pushes: []api.BundlePush{}}, api.BundleContent{List: []api.BundleFile{}}, api.UploadRequest{}, api.Upload{}, api.PruneRequest{}, api.Pruned{},
 	api.HeaderUploadOffset, api.MaxUploadPart, api.MaxBundleRevisions,
 	api.Alert{}, api.Alerting{}, api.AlertMark{}, api.AlertQuery{}, api.AlertReceiver{}, api.AcknowledgeRequest{}, api.Silence{}, api.SilenceRequest{},
+	api.ExecRequest{}, api.ExecResult{}, api.HostSettings{},
 	api.OperationQuery{}, api.DispatchResult{}, api.Dispatched{},
 	api.Status{Instances: api.InstanceCount{}, Nodes: api.NodeCount{}, Wrong: []api.StatusDetail{}, Crashed: []api.StatusCrash{}, Stopped: []api.StatusMark{}, Versions: []api.HostVersions{}},
 }
