@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"os/exec"
-	"runtime"
 	"slices"
 	"testing"
 
@@ -14,6 +13,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/nic"
 	"github.com/zeekfleet/zeekfleet/internal/roottest"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
 )
 
 // card answers the ioctl of ethtool as a driver does that knows these commands.
@@ -110,16 +110,16 @@ func TestInterfacesOfTheKernel(t *testing.T) {
 	})
 }
 
-// inNamespace runs a test in a new network namespace. The thread of the test ends with it, and the
-// namespace with the thread.
+// inNamespace runs a test in a new network namespace, which ends with the test.
 func inNamespace(t *testing.T, do func(t *testing.T)) {
 	t.Helper()
 	t.Run("in a namespace", func(t *testing.T) {
-		runtime.LockOSThread() // never unlocked: no other goroutine gets the thread
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			t.Fatalf("make a network namespace: %v", err)
-		}
-		do(t)
+		sockownertest.OnAnotherThread(func() {
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				t.Fatalf("make a network namespace: %v", err)
+			}
+			do(t)
+		})
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/nic"
 	"github.com/zeekfleet/zeekfleet/internal/roottest"
 	"github.com/zeekfleet/zeekfleet/internal/sockowner"
+	"github.com/zeekfleet/zeekfleet/internal/sockowner/sockownertest"
 )
 
 // host is a host with the interfaces eth0 (1) and eth1 (2), which are well.
@@ -164,46 +164,49 @@ func TestDoubtsAboutFanoutGroups(t *testing.T) {
 func TestDoubtsAboutAnInterfaceOfTheKernel(t *testing.T) {
 	roottest.Need(t, "makes interfaces in a network namespace")
 	t.Run("in a namespace", func(t *testing.T) {
-		runtime.LockOSThread() // never unlocked: the thread ends with the test, and the namespace with it
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			t.Fatalf("make a network namespace: %v", err)
-		}
-		for _, argv := range [][]string{{"ip", "link", "add", "zfa", "type", "veth", "peer", "name", "zfb"}, {"ip", "link", "set", "zfa", "up"}} {
-			if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
-				t.Fatalf("%v: %v: %s", argv, err, out)
-			}
-		}
-		link, err := net.InterfaceByName("zfa")
-		if err != nil {
-			t.Fatal(err)
-		}
-		const all = unix.ETH_P_ALL << 8 // in network byte order
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, all)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer unix.Close(fd)
-		err = errors.Join(
-			unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: link.Index}),
-			unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_FANOUT, zeeksFanout.ID|unix.PACKET_FANOUT_HASH<<16),
-		)
-		if err != nil {
-			t.Fatal(err)
-		}
-		checks := []Check{capturing("w", "af_packet::zfa", Fanout{})}
-		report := Run(t.Context(), Config{}, checks)
-		if !slices.ContainsFunc(report.Doubts, func(text string) bool {
-			return strings.HasPrefix(text, "interface zfa changes packets before Zeek sees them, with ") && strings.Contains(text, ": ethtool -K zfa ") && strings.Contains(text, "tso off")
-		}) {
-			t.Errorf("doubts: %q, findings: %v", report.Doubts, report.Findings)
-		}
-		if _, err := nic.Sockets(); err != nil {
-			t.Logf("this kernel does not tell of packet sockets: %v", err)
-			return
-		}
-		want := fmt.Sprintf("(pid %d) captures with fan-out ID 23, and so would w: each would get a part of the packets of zfa; set another fanout_id", os.Getpid())
-		if !slices.ContainsFunc(report.Doubts, func(text string) bool { return strings.HasSuffix(text, want) }) {
-			t.Errorf("doubts: %q, want %q", report.Doubts, want)
-		}
+		sockownertest.OnAnotherThread(func() { doubtsInANamespace(t) }) // the namespace ends with the thread
 	})
+}
+
+func doubtsInANamespace(t *testing.T) {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		t.Fatalf("make a network namespace: %v", err)
+	}
+	for _, argv := range [][]string{{"ip", "link", "add", "zfa", "type", "veth", "peer", "name", "zfb"}, {"ip", "link", "set", "zfa", "up"}} {
+		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v: %s", argv, err, out)
+		}
+	}
+	link, err := net.InterfaceByName("zfa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const all = unix.ETH_P_ALL << 8 // in network byte order
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	err = errors.Join(
+		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: link.Index}),
+		unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_FANOUT, zeeksFanout.ID|unix.PACKET_FANOUT_HASH<<16),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks := []Check{capturing("w", "af_packet::zfa", Fanout{})}
+	report := Run(t.Context(), Config{}, checks)
+	if !slices.ContainsFunc(report.Doubts, func(text string) bool {
+		return strings.HasPrefix(text, "interface zfa changes packets before Zeek sees them, with ") && strings.Contains(text, ": ethtool -K zfa ") && strings.Contains(text, "tso off")
+	}) {
+		t.Errorf("doubts: %q, findings: %v", report.Doubts, report.Findings)
+	}
+	if _, err := nic.Sockets(); err != nil {
+		t.Logf("this kernel does not tell of packet sockets: %v", err)
+		return
+	}
+	want := fmt.Sprintf("(pid %d) captures with fan-out ID 23, and so would w: each would get a part of the packets of zfa; set another fanout_id", os.Getpid())
+	if !slices.ContainsFunc(report.Doubts, func(text string) bool { return strings.HasSuffix(text, want) }) {
+		t.Errorf("doubts: %q, want %q", report.Doubts, want)
+	}
 }
