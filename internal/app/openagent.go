@@ -360,6 +360,7 @@ func useLauncher(c *agent.Config, l launch.Launcher) {
 	c.LayoutUse = l.LayoutUse()
 	if z, ok := l.(*launch.Zeek); ok {
 		_, c.BackendWhy = z.DefaultBackend()
+		c.LastBackend = z.LastBackend()
 	}
 }
 

@@ -36,6 +36,10 @@ func openZeek(set settings.Agent, install zeek.Install, listening string, log *s
 	if err != nil {
 		return nil, err
 	}
+	last, err := launch.OpenLastBackend(filepath.Join(set.Directory, "backend.json"), log)
+	if err != nil {
+		return nil, err
+	}
 	return launch.NewZeek(launch.ZeekConfig{
 		Install:       install,
 		Backend:       zeek.Backend(unlessAuto(set.Zeek.Backend)),
@@ -59,6 +63,7 @@ func openZeek(set settings.Agent, install zeek.Install, listening string, log *s
 			Environ:          os.Environ(),
 		},
 		ZeroMQ:       zeroMQ,
+		LastBackend:  last,
 		NoCurve:      set.Zeek.Curve == settings.Off,
 		Broker:       broker,
 		NoBrokerTLS:  set.Zeek.BrokerTLS == settings.Off,

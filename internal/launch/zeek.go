@@ -43,6 +43,8 @@ type ZeekConfig struct {
 	// AgentShows says that the agent's listener for nodes shows Zeek.AgentCertificate.
 	// Nodes that peer with their agent get certificates only then.
 	AgentShows bool
+	// LastBackend keeps the backend with which nodes were launched last. Nil keeps none.
+	LastBackend *LastBackend
 	// Programs says how nodes with a Command are launched.
 	Programs ProgramConfig
 	// RecordDir holds the facts of launches. GeneratedDir holds the generated files.
@@ -114,6 +116,15 @@ func (z *Zeek) DefaultBackend() (mgmt.Backend, string) {
 	return used, fmt.Sprintf("Zeek %d.%d's default backend is %s", v.Major, v.Minor, used.Title())
 }
 
+// LastBackend returns the backend with which nodes were launched last, also before a reboot of
+// the host. Nothing means that nobody knows it.
+func (z *Zeek) LastBackend() mgmt.Backend {
+	if z.cfg.LastBackend == nil {
+		return ""
+	}
+	return z.cfg.LastBackend.current()
+}
+
 // LayoutUse implements Launcher.
 func (z *Zeek) LayoutUse() mgmt.LayoutUse { return z.deployment(mgmt.Plan{}, 0, "").LayoutUse() }
 
@@ -182,10 +193,9 @@ func (z *Zeek) launch(plan mgmt.Plan, number uint64) (Process, error) {
 	if err := prepareDirs(facts, generated.Dirs); err != nil {
 		return Process{}, err
 	}
-	if err := z.files.keep(plan.Node.Name, number, facts); err != nil {
+	if err := z.record(plan.Node.Name, number, facts); err != nil {
 		return Process{}, err
 	}
-	z.living.lives(plan.Node.Name, factsRecord{number, facts})
 	return Process{
 		Spec: proc.Spec{
 			Argv:   command.Argv,
@@ -208,6 +218,18 @@ func (z *Zeek) secret(plan mgmt.Plan) mgmt.Secret {
 		return ""
 	}
 	return newSecret()
+}
+
+// record makes the facts of a launch outlive the agent.
+func (z *Zeek) record(node mgmt.NodeName, number uint64, facts Facts) error {
+	if err := z.cfg.LastBackend.note(facts.backend()); err != nil {
+		return err
+	}
+	if err := z.files.keep(node, number, facts); err != nil {
+		return err
+	}
+	z.living.lives(node, factsRecord{number, facts})
+	return nil
 }
 
 // muteText returns the text of Facts.Mute.
@@ -315,6 +337,7 @@ func (z *Zeek) Recall(node mgmt.NodeName, number uint64) (Facts, error) {
 		facts.Broker = z.brokerBefore(facts)
 	}
 	z.living.lives(node, factsRecord{number, facts})
+	_ = z.cfg.LastBackend.note(facts.backend())                           // if it fails, the next launch saves it
 	facts.Mute = muteText(facts.ZeroMQ != ZeroMQ{} && facts.Secret == "") // only such a node has neither
 	if d := z.deployment(mgmt.Plan{}, 0, ""); facts.ZeroMQ == (ZeroMQ{}) && z.cfg.Backend == zeek.ZeroMQ && facts.Broker == (Broker{}) {
 		// A zeekfleet that recorded neither ports nor keys has launched it.

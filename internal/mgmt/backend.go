@@ -74,6 +74,18 @@ func (u LayoutUse) backendOf() Backend {
 	return ""
 }
 
+// Use returns how Zeek nodes with this backend use the layout, if they can be told of changes.
+// Of no backend it is WholeLayout.
+func (b Backend) Use() LayoutUse {
+	switch b {
+	case BrokerBackend:
+		return ShapeOfLayout
+	case ZeroMQBackend:
+		return LoggersOfLayout
+	}
+	return WholeLayout
+}
+
 // Backend returns the backend that the plan says for its node: that of the configuration, or
 // else what the agent has chosen. Nothing means that the launcher chooses.
 func (p Plan) Backend() Backend {

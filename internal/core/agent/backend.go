@@ -6,20 +6,18 @@ import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 const toStay = "; say backend = "
 
 // keepBackend makes nodes that live go on with their cluster backend, and nodes that are
-// started join them: after an upgrade of Zeek, the agent may choose another backend than
+// started join them, or have the backend of those that ran last: after an upgrade of Zeek, the agent may choose another backend than
 // before. Only a deployment by a user changes it.
 func keepBackend(r *rollout, c mgmt.Configuration) {
+	if use := r.cfg.LastBackend.Use(); use != mgmt.WholeLayout && (r.use == mgmt.ShapeOfLayout || r.use == mgmt.LoggersOfLayout) {
+		r.use = use
+	}
 	plans := mgmt.PlansUsing(c, r.cfg.Name, r.cfg.LayoutUse)
 	for _, n := range r.nodes.sorted(func(n *node) bool { return n.proc != nil }) {
-		switch plans.BackendOf(n.name(), n.proc.fingerprint) {
-		case mgmt.BrokerBackend:
-			r.use = mgmt.ShapeOfLayout
-		case mgmt.ZeroMQBackend:
-			r.use = mgmt.LoggersOfLayout
-		default:
-			continue
+		if use := plans.BackendOf(n.name(), n.proc.fingerprint).Use(); use != mgmt.WholeLayout {
+			r.use = use
+			return
 		}
-		return
 	}
 }
 

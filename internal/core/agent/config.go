@@ -78,6 +78,10 @@ type Config struct {
 	// "Zeek 9.0's default backend is ZeroMQ". Nodes that were deployed with another one keep
 	// it until a user deploys.
 	BackendWhy string
+	// LastBackend is the cluster backend with which nodes were launched last, also before a
+	// reboot of the host. It counts like that of nodes that run. Empty means that nobody
+	// knows it.
+	LastBackend mgmt.Backend
 
 	// Permits says which settings of nodes that can run any command on this host
 	// are allowed.
