@@ -6,7 +6,7 @@ VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo d
 FUZZ       ?= 2000x
 GOFLAGS_STATIC := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
-.PHONY: all build man test check unit fuzz fuzz-smoke bench screenshots tools
+.PHONY: all build man packages packages-test reproducible test check unit fuzz fuzz-smoke bench screenshots tools
 
 all: build
 
@@ -20,9 +20,22 @@ man:
 	@CGO_ENABLED=0 go test -count=1 -run '^TestManPages$$' ./cmd/zeekfleet -args -man "$(CURDIR)/dist/man"
 	@echo "$$(ls dist/man | wc -l) pages in dist/man"
 
+## packages: deb and rpm packages, images of containers, bills of materials and checksums, in dist
+packages:
+	@cd tools && CGO_ENABLED=0 go run ./packages -out "$(CURDIR)/dist"
+	@echo "packages in dist"
+
+## packages-test: the life of packages and images, in root directories of their own
+packages-test:
+	@echo "== packages"; cd tools && CGO_ENABLED=0 go test -count=1 ./...
+
+## reproducible: two builds of this commit have the same bytes, one of them without any cache
+reproducible:
+	@scripts/reproducible
+
 ## test: everything that must hold before a change lands
 test: tools
-	@scripts/unchanged $(MAKE) --no-print-directory check unit fuzz-smoke
+	@scripts/unchanged $(MAKE) --no-print-directory check unit fuzz-smoke packages-test
 
 # These targets need no C compiler, and build faster without cgo.
 check fuzz-smoke fuzz: export CGO_ENABLED = 0
@@ -36,6 +49,7 @@ check:
 	@echo "== staticcheck"; go tool staticcheck ./...
 	@echo "== static build"; go build -o /dev/null ./cmd/zeekfleet
 	@echo "== generators"; go generate ./...
+	@echo "== tools"; cd tools && go mod tidy -diff && go vet ./... && go fix -diff ./...
 
 # The race detector delays the end of every process by a second, and the tests
 # start hundreds of processes. GORACE turns the delay off. On a busy machine the tests of
@@ -72,3 +86,4 @@ screenshots:
 tools:
 	@scripts/need gcc:gcc,libc6-dev openssl:openssl ip:iproute2 nsenter:util-linux /lib/systemd/systemd:systemd dbus-daemon:dbus curl:curl jq:jq zsh:zsh fish:fish python3:python3 prometheus:prometheus promtool:prometheus
 	@scripts/need chromium:chromium # for the pages
+	@scripts/need mmdebstrap:mmdebstrap rpm:rpm unshare:util-linux # for the packages

@@ -79,7 +79,7 @@ func newHealthControllerCommand(s streams) *cobra.Command {
 		Short: "Say whether this host's controller is well",
 		Args:  wantArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			set, _, err := settings.ResolveController(sources(cmd.Flags()))
+			set, _, err := settings.ResolveController(controllerSources(cmd.Flags()))
 			if err != nil {
 				return failed(err)
 			}
