@@ -37,6 +37,13 @@ func cmdState(ts *testscript.TestScript, neg bool, args []string) {
 		if err != nil || e.IsDir() {
 			return os.MkdirAll(filepath.Join(to, rel), 0o700)
 		}
+		if e.Type()&fs.ModeSymlink != 0 {
+			target, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(target, filepath.Join(to, rel))
+		}
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
