@@ -22,13 +22,14 @@ func TestLastBackendOutlivesTheAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var setting zeek.Backend
 	open := func() *launch.Zeek {
 		last, err := launch.OpenLastBackend(file, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return launch.NewZeek(launch.ZeekConfig{
-			Install: install, LastBackend: last, RecordDir: filepath.Join(dir, "launches"), GeneratedDir: filepath.Join(dir, "generated"),
+			Install: install, Backend: setting, LastBackend: last, RecordDir: filepath.Join(dir, "launches"), GeneratedDir: filepath.Join(dir, "generated"),
 			Site: zeek.Site{StateDir: dir, SpoolDir: dir},
 		})
 	}
@@ -43,6 +44,12 @@ func TestLastBackendOutlivesTheAgent(t *testing.T) {
 		if got := open().LastBackend(); got != b {
 			t.Errorf("after a launch with %s the agent knows %q", b, got)
 		}
+	}
+	if setting = zeek.Broker; open().LastBackend() != "" {
+		t.Error("the last backend counts although the settings choose one")
+	}
+	if setting, install.Backends = "", []zeek.Backend{zeek.Broker}; open().LastBackend() != "" {
+		t.Error("the last backend counts although Zeek does not have it")
 	}
 	var log bytes.Buffer
 	if err := os.WriteFile(file, []byte("junk"), 0o600); err != nil {

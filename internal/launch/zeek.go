@@ -117,12 +117,17 @@ func (z *Zeek) DefaultBackend() (mgmt.Backend, string) {
 }
 
 // LastBackend returns the backend with which nodes were launched last, also before a reboot of
-// the host. Nothing means that nobody knows it.
+// the host. Nothing means that it does not count: the settings choose one, Zeek does not have it
+// any more, or nobody knows it.
 func (z *Zeek) LastBackend() mgmt.Backend {
-	if z.cfg.LastBackend == nil {
+	if z.cfg.LastBackend == nil || z.cfg.Backend != "" {
 		return ""
 	}
-	return z.cfg.LastBackend.current()
+	last := z.cfg.LastBackend.current()
+	if !z.cfg.Install.Has(zeek.Backend(last)) {
+		return ""
+	}
+	return last
 }
 
 // LayoutUse implements Launcher.
