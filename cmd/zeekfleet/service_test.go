@@ -129,3 +129,50 @@ func TestServicesOfSystemd(t *testing.T) {
 	lives("when the agent hung")
 	await(t, host, "ZEEKFLEET_CONTROLLER_USER=zeekfleet zeekfleet nodes --output json | grep -q RUNNING")
 }
+
+// Nodes of root's agent run as another user, with the capability to capture and nothing else, if
+// they capture. What the user finds of an earlier time, when nodes ran as root, becomes the
+// user's.
+func TestNodesRunAsAUserOfTheirOwn(t *testing.T) {
+	roottest.Need(t, "makes namespaces")
+	host := serviceHost(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	host.Copy(self, "/opt/zeek/bin/zeek", 0o755) // a fake Zeek under this name
+	settings := "state_dir: /var/lib/zeekfleet\nlocal_users: zeekfleet=operator\nagent:\n  name: sensor\n  controller_address: 127.0.0.1\nzeek:\n  path: /opt/zeek/bin/zeek\n"
+	host.Write("/etc/zeekfleet/agent.yaml", 0o644, []byte(settings))
+	host.Write("/root/cluster.ini", 0o644, []byte("[manager]\ninstance = sensor\nrole = manager\n[logger]\ninstance = sensor\nrole = logger\n[worker]\ninstance = sensor\nrole = worker\ninterface = lo\n"))
+	host.Run("systemctl start " + strings.Join(units, " "))
+	await(t, host, "zeekfleet deploy /root/cluster.ini --yes")
+	owner := func(want string) {
+		t.Helper()
+		for _, path := range []string{"nodes/worker", "nodes/worker/.status", "nodes/manager", "spool/log-queue"} {
+			if got := host.Run("stat -c %U /var/lib/zeekfleet/" + path); got != want+"\n" {
+				t.Errorf("%s is %q's, want %s's", path, got, want)
+			}
+		}
+	}
+	owner("root")
+
+	host.Write("/etc/zeekfleet/agent.yaml", 0o644, []byte(strings.Replace(settings, "  name: sensor\n", "  name: sensor\n  node_user: zeek\n", 1)))
+	host.Run("systemctl restart zeekfleet-agent")
+	await(t, host, "ZEEKFLEET_CONTROLLER_USER=zeekfleet zeekfleet restart")
+	owner("zeek")
+	status := func(node string) string {
+		return host.Run(`grep -E '^(Uid|Gid|CapEff|CapPrm|CapAmb):' /proc/$(zeekfleet agent nodes --output json --name sensor --state-dir /var/lib/zeekfleet | jq -r '.. | objects | select(.node? == "` + node + `" or .name? == "` + node + `") | .pid')/status; id -u zeek`)
+	}
+	for node, capability := range map[string]string{"worker": "0000000000002000", "manager": "0000000000000000"} {
+		got := status(node)
+		uid := got[strings.LastIndex(strings.TrimSpace(got), "\n")+1 : len(got)-1]
+		if strings.Count(got, uid+"\t"+uid+"\t"+uid+"\t"+uid) == 0 || strings.Count(got, ":\t"+capability+"\n") != 3 {
+			t.Errorf("%s runs with\n%swant user %s and capability %s", node, got, uid, capability)
+		}
+	}
+	// A user who owns a directory cannot make the agent touch what is elsewhere.
+	host.Run("export ZEEKFLEET_CONTROLLER_USER=zeekfleet; zeekfleet stop worker && echo mine >/root/mine && su -s /bin/sh zeek -c 'ln -sf /root/mine /var/lib/zeekfleet/nodes/worker/.status; true' && zeekfleet start worker")
+	if got := host.Run("cat /root/mine; stat -c %U /root/mine"); got != "mine\nroot\n" {
+		t.Errorf("the file of root is now %q", got)
+	}
+}

@@ -374,11 +374,11 @@ func nodesText(install *zeek.Install) string {
 }
 
 // findZeek returns the Zeek that the agent launches. Nil means embedded nodes.
-func findZeek(ctx context.Context, set settings.Zeek, log *slog.Logger) (*zeek.Install, error) {
+func findZeek(ctx context.Context, set settings.Zeek, user *proc.User, log *slog.Logger) (*zeek.Install, error) {
 	if set.Kind == settings.NodeEmbedded {
 		return nil, nil
 	}
-	install, err := launch.FindZeek(ctx, set.Path, os.Environ())
+	install, err := launch.FindZeek(ctx, set.Path, os.Environ(), user.Credential())
 	switch {
 	case errors.Is(err, launch.ErrNoZeek) && set.Kind == settings.NodeAuto && set.Path == "":
 		log.Info("no Zeek was found: nodes are embedded ones, which capture nothing")
@@ -400,19 +400,26 @@ func findZeek(ctx context.Context, set settings.Zeek, log *slog.Logger) (*zeek.I
 // For embedded nodes the Zeek is nil. listening is the host:port on which the agent
 // listens for nodes.
 func openLauncher(ctx context.Context, set settings.Agent, log *slog.Logger, listening string) (launch.Launcher, *zeek.Install, error) {
-	install, err := findZeek(ctx, set.Zeek, log)
+	user, err := nodeUser(set.Process.NodeUser)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := letPass(set.Directory, user); err != nil {
+		return nil, nil, err
+	}
+	install, err := findZeek(ctx, set.Zeek, user, log)
 	if err != nil {
 		return nil, nil, err
 	}
 	if install == nil {
-		l, err := openEmbedded(set, listening)
+		l, err := openEmbedded(set, user, listening)
 		return l, nil, err
 	}
-	l, err := openZeek(set, *install, listening, log)
+	l, err := openZeek(set, *install, user, listening, log)
 	return l, install, err
 }
 
-func openEmbedded(set settings.Agent, listening string) (launch.Launcher, error) {
+func openEmbedded(set settings.Agent, user *proc.User, listening string) (launch.Launcher, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program's own path: %w", err)
@@ -428,15 +435,16 @@ func openEmbedded(set settings.Agent, listening string) (launch.Launcher, error)
 
 		MetricsAddr: set.Zeek.MetricsAddr,
 		Environ:     os.Environ(),
-		Programs:    programConfig(set, listening),
+		Programs:    programConfig(set, user, listening),
+		User:        user,
 	}, nil
 }
 
 // programConfig says how programs of the site are run as nodes.
-func programConfig(set settings.Agent, listening string) launch.ProgramConfig {
+func programConfig(set settings.Agent, user *proc.User, listening string) launch.ProgramConfig {
 	return launch.ProgramConfig{
 		Agent: listening, Topic: set.Topics.Node, Transport: string(set.Transport),
-		StateDir: set.StateDir, Stdout: set.StdoutFile, Stderr: set.StderrFile, Environ: os.Environ(),
+		StateDir: set.StateDir, Stdout: set.StdoutFile, Stderr: set.StderrFile, Environ: os.Environ(), User: user,
 	}
 }
 

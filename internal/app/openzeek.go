@@ -18,7 +18,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
-func openZeek(set settings.Agent, install zeek.Install, listening string, log *slog.Logger) (launch.Launcher, error) {
+func openZeek(set settings.Agent, install zeek.Install, user *proc.User, listening string, log *slog.Logger) (launch.Launcher, error) {
 	agentAddr, err := netip.ParseAddrPort(listening)
 	if err != nil {
 		return nil, fmt.Errorf("tell nodes where the agent listens: %w", err)
@@ -68,11 +68,12 @@ func openZeek(set settings.Agent, install zeek.Install, listening string, log *s
 		Broker:       broker,
 		NoBrokerTLS:  set.Zeek.BrokerTLS == settings.Off,
 		AgentShows:   showsNodesCertificate(set),
-		Programs:     programConfig(set, listening),
+		Programs:     programConfig(set, user, listening),
 		RecordDir:    filepath.Join(set.Directory, "launches"),
 		GeneratedDir: filepath.Join(set.Directory, "generated"),
 		Stdout:       set.StdoutFile,
 		Stderr:       set.StderrFile,
+		User:         user,
 		Limits:       proc.Limits{MemoryBytes: set.Zeek.MemoryLimit},
 	}), nil
 }

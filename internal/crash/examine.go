@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -145,6 +146,7 @@ func (s *Store) backtrace(ctx context.Context, program, core string) (string, er
 		Stdout: output,
 		Stderr: output,
 		Nice:   lowestPriority,
+		As:     ownerOf(opened),
 	}.Run(ctx)
 	text := strings.TrimSpace(strings.ToValidUTF8(output.String(), "?"))
 	switch cause := context.Cause(ctx); {
@@ -159,3 +161,18 @@ func (s *Store) backtrace(ctx context.Context, program, core string) (string, er
 }
 
 const lowestPriority = 19
+
+// ownerOf returns the owner of a core file, as whom the debugger runs: the content of the file is
+// in the hands of that user, and the debugger may have faults. It is nil unless this process is
+// root and the owner is not.
+func ownerOf(core *os.File) *syscall.Credential {
+	info, err := core.Stat()
+	if err != nil || os.Geteuid() != 0 {
+		return nil
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || st.Uid == 0 {
+		return nil
+	}
+	return &syscall.Credential{Uid: st.Uid, Gid: st.Gid}
+}

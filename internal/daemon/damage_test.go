@@ -78,7 +78,7 @@ func newSite(t *testing.T) *site {
 	}
 	s.logger = slog.New(slog.NewTextHandler(&s.log, nil))
 	install := launchtest.InstallZeek(t)
-	found, err := launch.FindZeek(t.Context(), install, os.Environ())
+	found, err := launch.FindZeek(t.Context(), install, os.Environ(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func newZeekAgent(t *testing.T, version string, change func(*launch.ZeekConfig))
 	if err != nil {
 		t.Fatal(err)
 	}
-	z.install, err = launch.FindZeek(t.Context(), path, append(os.Environ(), "FAKEZEEK_VERSION="+version))
+	z.install, err = launch.FindZeek(t.Context(), path, append(os.Environ(), "FAKEZEEK_VERSION="+version), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package launch
 import (
 	"crypto/tls"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 
@@ -214,3 +215,37 @@ func (z *Zeek) AgentCertificate() *tls.Certificate {
 	}
 	return &pair
 }
+
+// copyFiles puts the content of the certificate's files in the place of their names, if nodes run
+// as another user: the files are the agent's, and the generated files are for the nodes.
+func (z *Zeek) copyFiles(d *zeek.Deployment) error {
+	t := &d.Site.BrokerTLS
+	if z.cfg.User == nil || t.Own != nil || t.CertFile == "" || t.CAFile == "" {
+		return nil
+	}
+	authorities := t.CAFile
+	if t.AgentCAFile != "" && d.ChosenAgentProtocol() == zeek.AgentBroker {
+		authorities = t.AgentCAFile
+	}
+	own := &zeek.ClusterTLS{}
+	for _, f := range []struct {
+		path string
+		text *string
+	}{{t.CertFile, &own.Certificate}, {t.KeyFile, &own.Key}, {authorities, &own.Authority}} {
+		f1, err := durable.OpenLinked(f.path)
+		if err != nil {
+			return fmt.Errorf("copy the certificate of nodes for their user: %w", err)
+		}
+		text, err := io.ReadAll(io.LimitReader(f1, maxPEM))
+		f1.Close()
+		if err != nil {
+			return fmt.Errorf("copy the certificate of nodes for their user: %w", err)
+		}
+		*f.text = string(text)
+	}
+	t.Own = own
+	return nil
+}
+
+// maxPEM bounds a file with certificates, in bytes.
+const maxPEM = 1 << 20

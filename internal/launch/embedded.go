@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -42,6 +43,8 @@ type Embedded struct {
 	Environ []string
 	// Programs says how nodes with a Command are launched.
 	Programs ProgramConfig
+	// User is as in ZeekConfig.
+	User *proc.User
 }
 
 // Launch implements Launcher.
@@ -60,7 +63,7 @@ func (l Embedded) Launch(plan mgmt.Plan, _ uint64) (Process, error) {
 		return Process{}, err
 	}
 	start := runoption.Start{Options: n.RunOptions, Bundles: n.Bundles}
-	if err := start.Write(startPath(dir)); err != nil {
+	if err := l.prepare(dir, start); err != nil {
 		return Process{}, fmt.Errorf("node %s: %w", n.Name, err)
 	}
 	facts := l.facts(dir)
@@ -74,10 +77,24 @@ func (l Embedded) Launch(plan mgmt.Plan, _ uint64) (Process, error) {
 			Stderr: l.Stderr,
 			CPUs:   cpus,
 			Limits: proc.Limits{}.With(n.Limits),
+			User:   l.User,
 		},
 		Facts:    facts,
 		Warnings: reservedVariables(n),
 	}, nil
+}
+
+// prepare makes a node's directory, with what the node is given.
+func (l Embedded) prepare(dir string, start runoption.Start) error {
+	if l.User != nil {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	if err := start.Write(startPath(dir)); err != nil || l.User == nil {
+		return err
+	}
+	return errors.Join(l.User.Own(dir), l.User.Take(startPath(dir)))
 }
 
 // startPath returns the file in a node's directory that has what the node was given.

@@ -12,6 +12,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
@@ -161,6 +162,17 @@ func writeGenerated(g zeek.Generated, base string) error {
 	}
 	if err := os.Rename(fresh, dir); err != nil {
 		return fmt.Errorf("generate scripts: %w", err)
+	}
+	return nil
+}
+
+// writeShared is writeGenerated for files that a user of nodes reads.
+func writeShared(g zeek.Generated, base string, user *proc.User) error {
+	if err := writeGenerated(g, base); err != nil || user == nil {
+		return err
+	}
+	if err := errors.Join(os.Chmod(base, 0o711), user.MayRead(g.Dir(base))); err != nil {
+		return fmt.Errorf("let the user of nodes read generated scripts: %w", err)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ type launches struct {
 func newLaunches(t *testing.T, more ...func(*launch.ZeekConfig)) *launches {
 	t.Helper()
 	dir := t.TempDir()
-	install, err := launch.FindZeek(t.Context(), launchtest.InstallZeek(t), os.Environ())
+	install, err := launch.FindZeek(t.Context(), launchtest.InstallZeek(t), os.Environ(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/run"
@@ -26,15 +27,15 @@ const helpTimeout = 10 * time.Second
 // finds, and asks it what it is and what it has. The error is ErrNoZeek if there is no executable. It is
 // another error if the executable is no usable Zeek; FindZeek then searches no
 // further. A file that cannot be accessed counts as missing, unless given is its
-// path.
-func FindZeek(ctx context.Context, given string, environ []string) (zeek.Install, error) {
+// path. Zeek runs as that user; nil means that of this process.
+func FindZeek(ctx context.Context, given string, environ []string, as *syscall.Credential) (zeek.Install, error) {
 	for _, path := range zeek.Candidates(given, variable(environ, "PATH")) {
 		info, err := os.Stat(path)
 		unseen := errors.Is(err, fs.ErrNotExist) || err != nil && !strings.Contains(given, "/")
 		if unseen || err == nil && (info.IsDir() || info.Mode()&0o111 == 0) {
 			continue
 		}
-		return askZeek(ctx, path, environ)
+		return askZeek(ctx, path, environ, as)
 	}
 	if given != "" {
 		return zeek.Install{}, fmt.Errorf("%w: %s (--zeek) is no executable file", ErrNoZeek, given)
@@ -53,12 +54,12 @@ func variable(environ []string, name string) string {
 }
 
 // askZeek runs an executable with --help and reads its installation from the output.
-func askZeek(ctx context.Context, path string, environ []string) (zeek.Install, error) {
+func askZeek(ctx context.Context, path string, environ []string, as *syscall.Credential) (zeek.Install, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, helpTimeout, fmt.Errorf("it took longer than %v", helpTimeout))
 	defer cancel()
 	said := &run.Head{Limit: zeek.MaxHelp}
 	// The exit code says nothing: older versions end with 1.
-	runErr := run.Program{Argv: zeek.HelpArgv(path), Env: zeek.HelpEnv(environ), Stdout: said, Stderr: said}.Run(ctx)
+	runErr := run.Program{Argv: zeek.HelpArgv(path), Env: zeek.HelpEnv(environ), Stdout: said, Stderr: said, As: as}.Run(ctx)
 	if cause := context.Cause(ctx); cause != nil {
 		return zeek.Install{}, fmt.Errorf("run %s --help: %w", path, cause)
 	}
@@ -75,18 +76,18 @@ func askZeek(ctx context.Context, path string, environ []string) (zeek.Install, 
 	if _, err = install.Version.Check(); err != nil {
 		return install, err
 	}
-	plugins := ask(ctx, zeek.PluginsArgv(path), environ)
+	plugins := ask(ctx, zeek.PluginsArgv(path), environ, as)
 	install.Backends, install.LacksAFPacket = zeek.ParsePlugins(install.Version, plugins), zeek.LacksAFPacket(plugins)
 	if install.ProbeWanted() {
-		install.FreesLogPort = zeek.ParseProbe(ask(ctx, zeek.ProbeArgv(path), environ))
+		install.FreesLogPort = zeek.ParseProbe(ask(ctx, zeek.ProbeArgv(path), environ, as))
 	}
 	return install, nil
 }
 
 // ask returns what an executable prints to stdout. A Zeek that cannot run, such as one
 // with a broken plugin, prints less, or nothing. The preflight of a deployment says why.
-func ask(ctx context.Context, argv, environ []string) string {
+func ask(ctx context.Context, argv, environ []string, as *syscall.Credential) string {
 	said := &run.Head{Limit: zeek.MaxPlugins}
-	run.Program{Argv: argv, Env: zeek.HelpEnv(environ), Stdout: said, Stderr: io.Discard}.Run(ctx)
+	run.Program{Argv: argv, Env: zeek.HelpEnv(environ), Stdout: said, Stderr: io.Discard, As: as}.Run(ctx)
 	return said.String()
 }

@@ -44,7 +44,7 @@ func TestFindZeek(t *testing.T) {
 		"not as a node of an agent": {path, []string{"ZEEKPATH=/elsewhere", "CLUSTER_NODE=x"}, "8.2.2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in, err := launch.FindZeek(t.Context(), tt.given, tt.environ)
+			in, err := launch.FindZeek(t.Context(), tt.given, tt.environ, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +71,7 @@ func TestFindZeekAsksForBackends(t *testing.T) {
 		"one that keeps its constants": {[]string{"FAKEZEEK_KEEPS_CONSTANTS=1"}, []zeek.Backend{zeek.Broker, zeek.ZeroMQ}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in, err := launch.FindZeek(t.Context(), path, tt.environ)
+			in, err := launch.FindZeek(t.Context(), path, tt.environ, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +111,7 @@ func TestFindZeekSaysWhyNot(t *testing.T) {
 		"too old a Zeek":           {old, "zeek 4.2.0 is too old", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := launch.FindZeek(t.Context(), tt.given, []string{"PATH=" + dir})
+			_, err := launch.FindZeek(t.Context(), tt.given, []string{"PATH=" + dir}, nil)
 			if err == nil || !strings.HasPrefix(err.Error(), tt.want) || errors.Is(err, launch.ErrNoZeek) != tt.none {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}

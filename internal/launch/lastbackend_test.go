@@ -18,7 +18,7 @@ import (
 func TestLastBackendOutlivesTheAgent(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "backend.json")
-	install, err := launch.FindZeek(t.Context(), launchtest.InstallZeek(t), os.Environ())
+	install, err := launch.FindZeek(t.Context(), launchtest.InstallZeek(t), os.Environ(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

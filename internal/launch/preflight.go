@@ -36,7 +36,7 @@ func RemoveScratch(dir string) {
 // PIDs of nodes that run at that moment. Only the checks of scripts take long. The end of ctx
 // ends them.
 func (p Preflight) Run(ctx context.Context, plans []mgmt.Plan, running func() []int) preflight.Report {
-	scratch, err := os.MkdirTemp(p.ScratchDir, scratchPrefix)
+	scratch, err := p.makeScratch()
 	if err != nil {
 		return preflight.Report{Findings: []mgmt.Finding{{Problem: fmt.Sprintf("make a directory for the preflight: %v", err)}}}
 	}
@@ -58,6 +58,15 @@ func (p Preflight) Run(ctx context.Context, plans []mgmt.Plan, running func() []
 	return report
 }
 
+// makeScratch makes a directory that other users can pass, because one may run the checks.
+func (p Preflight) makeScratch() (string, error) {
+	scratch, err := os.MkdirTemp(p.ScratchDir, scratchPrefix)
+	if err == nil {
+		err = os.Chmod(scratch, 0o711)
+	}
+	return scratch, err
+}
+
 // CanRunAhead reports whether RunAhead is of use: it is for Zeek nodes with a memory of
 // checks.
 func (p Preflight) CanRunAhead() bool {
@@ -69,7 +78,7 @@ func (p Preflight) CanRunAhead() bool {
 // result. A later Run need not check them again. It must be called only if CanRunAhead
 // is true.
 func (p Preflight) RunAhead(ctx context.Context) (preflight.Report, error) {
-	scratch, err := os.MkdirTemp(p.ScratchDir, scratchPrefix)
+	scratch, err := p.makeScratch()
 	if err != nil {
 		return preflight.Report{}, err
 	}

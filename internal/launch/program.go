@@ -33,6 +33,8 @@ type ProgramConfig struct {
 	// that zeekfleet reserves are left out.
 	Environ []string
 	Limits  proc.Limits
+	// User is as in ZeekConfig.
+	User *proc.User
 }
 
 // launch prepares a launch of the plan's program. Such a program is up when it says hello,
@@ -44,12 +46,12 @@ func (p ProgramConfig) launch(plan mgmt.Plan) (Process, error) {
 		return Process{}, err
 	}
 	facts := Facts{Program: n.Command[0], Dir: NodeDir(p.StateDir, n.Name), StatusFile: zeek.StatusFile, Zone: zoneOf(p.environ(n))}
-	if err := prepareDirs(facts, nil); err != nil {
+	if err := prepareDirs(p.User, facts, nil); err != nil {
 		return Process{}, err
 	}
 	return Process{
 		Spec: proc.Spec{
-			Argv: n.Command, Env: p.environ(n), Dir: facts.Dir, Stdout: p.Stdout, Stderr: p.Stderr, CPUs: cpus, Limits: p.Limits.With(n.Limits),
+			Argv: n.Command, Env: p.environ(n), Dir: facts.Dir, Stdout: p.Stdout, Stderr: p.Stderr, CPUs: cpus, Limits: p.Limits.With(n.Limits), User: p.User,
 		},
 		Facts:    facts,
 		Warnings: reservedVariables(n),

@@ -54,6 +54,9 @@ type ZeekConfig struct {
 	// Empty means no file.
 	Stdout, Stderr string
 	Limits         proc.Limits
+	// User is the user as whom nodes run, and Zeek when it is asked something. Nil means that
+	// of this process.
+	User *proc.User
 }
 
 // Zeek launches nodes as Zeek processes.
@@ -170,7 +173,7 @@ func (z *Zeek) launch(plan mgmt.Plan, number uint64) (Process, error) {
 			return Process{}, fmt.Errorf("make the certificates of node %s: %w", plan.Node.Name, err)
 		}
 	}
-	generated, command, err := generate(d, z.cfg.GeneratedDir)
+	generated, command, err := z.generate(d)
 	if err != nil {
 		return Process{}, err
 	}
@@ -195,25 +198,25 @@ func (z *Zeek) launch(plan mgmt.Plan, number uint64) (Process, error) {
 		Zone:          zoneOf(command.Env),
 		Bundles:       plan.Node.Bundles,
 	}
-	if err := prepareDirs(facts, generated.Dirs); err != nil {
+	if err := prepareDirs(z.cfg.User, facts, generated.Dirs); err != nil {
 		return Process{}, err
 	}
 	if err := z.record(plan.Node.Name, number, facts); err != nil {
 		return Process{}, err
 	}
 	return Process{
-		Spec: proc.Spec{
-			Argv:   command.Argv,
-			Env:    command.Env,
-			Dir:    facts.Dir,
-			Stdout: z.cfg.Stdout,
-			Stderr: z.cfg.Stderr,
-			CPUs:   cpus,
-			Limits: z.cfg.Limits.With(plan.Node.Limits),
-		},
-		Facts:    facts,
+		Spec: z.spec(plan.Node, command, facts.Dir, cpus), Facts: facts,
 		Warnings: generated.Warnings, ClusterWarnings: generated.ClusterWarnings,
 	}, nil
+}
+
+// spec returns how the process of a node is started.
+func (z *Zeek) spec(n mgmt.Node, command zeek.Command, dir string, cpus []int) proc.Spec {
+	return proc.Spec{
+		Argv: command.Argv, Env: command.Env, Dir: dir, Stdout: z.cfg.Stdout, Stderr: z.cfg.Stderr, CPUs: cpus,
+		Limits: z.cfg.Limits.With(n.Limits),
+		User:   z.cfg.User, Captures: n.Interface != nil,
+	}
 }
 
 // secret returns the secret of a launch. Upstream's node script knows none.
@@ -265,6 +268,9 @@ func (z *Zeek) joining(plan mgmt.Plan, d zeek.Deployment) (zeek.Deployment, Brok
 	}
 	d.Site.ZeroMQ = zeroMQ
 	d.Site.BrokerTLS, d.Site.BrokerOpen = use.site()
+	if err := z.copyFiles(&d); err != nil {
+		return d, Broker{}, err
+	}
 	return d, use.facts(d), nil
 }
 
@@ -279,12 +285,15 @@ func newSecret() mgmt.Secret {
 // program can connect to the node. The same secret gives equal checks equal files.
 const checkSecret = mgmt.Secret("0000000000000000000000000000000000000000000000000000000000000000")
 
-// prepareDirs makes the directories of a launch, and removes the status file of
+// prepareDirs makes the directories of a launch, gives them to the user of nodes, and removes the status file of
 // the process before.
-func prepareDirs(f Facts, more []string) error {
+func prepareDirs(user *proc.User, f Facts, more []string) error {
 	for _, dir := range append([]string{f.Dir}, more...) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("make directory of a node: %w", err)
+		}
+		if err := user.Own(dir); err != nil {
+			return fmt.Errorf("directory of a node: %w", err)
 		}
 	}
 	err := os.Remove(filepath.Join(f.Dir, f.StatusFile))
@@ -399,7 +408,7 @@ func (z *Zeek) check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	if err != nil {
 		return preflight.Check{}, err
 	}
-	group, err := d.CheckGroup()
+	group, err := z.checkGroup(d)
 	if err != nil {
 		return preflight.Check{}, err
 	}
@@ -418,17 +427,18 @@ func (z *Zeek) check(plan mgmt.Plan, scratch string) (preflight.Check, error) {
 	command = command.Check()
 	workDir := NodeDir(z.cfg.Site.StateDir, plan.Node.Name)
 	check := preflight.Check{
-		Node:    plan.Node.Name,
-		Argv:    absoluteIn(workDir, command.Argv),
-		Env:     command.Env,
-		Prepare: func() error { return writeGenerated(generated, scratch) },
-		Group:   group,
-		Reads:   reads,
-		Scripts: plan.Node.Scripts,
-		Bundles: bundles.named(),
-		WorkDir: workDir,
-		Dirs:    generated.Dirs,
-		CPUs:    cpus,
+		Node:       plan.Node.Name,
+		Argv:       absoluteIn(workDir, command.Argv),
+		Env:        command.Env,
+		Credential: z.cfg.User.Credential(),
+		Prepare:    func() error { return writeShared(generated, scratch, z.cfg.User) },
+		Group:      group,
+		Reads:      reads,
+		Scripts:    plan.Node.Scripts,
+		Bundles:    bundles.named(),
+		WorkDir:    workDir,
+		Dirs:       generated.Dirs,
+		CPUs:       cpus,
 	}
 	if keyless || !d.UsesZeroMQ() { // with keys, only this check has none
 		check.Doubts = generated.ClusterWarnings
@@ -481,6 +491,16 @@ func checkedPorts(listens []zeek.Listen, proxyLater, oursAlone bool) []preflight
 	return ports
 }
 
+// checkGroup returns the group of a check. Another user of nodes may not read the scripts: the
+// check is another one.
+func (z *Zeek) checkGroup(d zeek.Deployment) (string, error) {
+	group, err := d.CheckGroup()
+	if group != "" {
+		group += z.cfg.User.String()
+	}
+	return group, err
+}
+
 // usual returns checks of the scripts that a node without scripts of its own loads:
 // one check for each role, in a cluster that has all roles and all ports.
 func (z *Zeek) usual(scratch string) []preflight.Check {
@@ -500,7 +520,7 @@ func (z *Zeek) usual(scratch string) []preflight.Check {
 		c, err := z.Check(mgmt.Plan{Node: node, Cluster: cluster, OneInstance: true}, scratch)
 		if err == nil && c.Group != "" { // a deployment reports an error in its own preflight
 			checks = append(checks, preflight.Check{
-				Node: name, Argv: c.Argv, Env: c.Env, Prepare: c.Prepare, Group: c.Group, Reads: c.Reads,
+				Node: name, Argv: c.Argv, Env: c.Env, Credential: c.Credential, Prepare: c.Prepare, Group: c.Group, Reads: c.Reads,
 			})
 		}
 	}
@@ -520,7 +540,8 @@ func absoluteIn(dir string, argv []string) []string {
 }
 
 // generate renders the files that the node reads, and writes them below base.
-func generate(d zeek.Deployment, base string) (zeek.Generated, zeek.Command, error) {
+func (z *Zeek) generate(d zeek.Deployment) (zeek.Generated, zeek.Command, error) {
+	base := z.cfg.GeneratedDir
 	g, err := d.Generate()
 	if err != nil {
 		return g, zeek.Command{}, err
@@ -529,5 +550,5 @@ func generate(d zeek.Deployment, base string) (zeek.Generated, zeek.Command, err
 	if err != nil {
 		return g, command, err
 	}
-	return g, command, writeGenerated(g, base)
+	return g, command, writeShared(g, base, z.cfg.User)
 }

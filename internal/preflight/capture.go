@@ -24,10 +24,15 @@ func capture(ctx context.Context, cfg Config, c Check) (mgmt.NodeOutputs, error)
 		return mgmt.NodeOutputs{}, err
 	}
 	defer os.RemoveAll(dir)
+	if as := c.Credential; as != nil {
+		if err := os.Chown(dir, int(as.Uid), int(as.Gid)); err != nil {
+			return mgmt.NodeOutputs{}, err
+		}
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Timeout, errUnfinished)
 	defer cancel()
 	stdout, stderr := &run.Tail{Limit: cfg.OutputBytes}, &run.Tail{Limit: cfg.OutputBytes}
-	err = run.Program{Argv: c.Argv, Env: c.Env, Dir: dir, Stdout: stdout, Stderr: stderr, Nice: niceness}.Run(ctx)
+	err = run.Program{Argv: c.Argv, Env: c.Env, Dir: dir, Stdout: stdout, Stderr: stderr, Nice: niceness, As: c.Credential}.Run(ctx)
 	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
 		err = errors.New(ended.String())
 	} else if err != nil && ctx.Err() != nil {

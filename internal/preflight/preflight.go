@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -67,6 +68,8 @@ type Check struct {
 	// `zeek -a`. It must exit with 0 if they load. Argv[0] is an absolute path: the
 	// program that the node will run.
 	Argv, Env []string
+	// Credential is the user as whom the command runs. Nil means that of this process.
+	Credential *syscall.Credential
 	// Prepare, if not nil, writes the files that the command reads. Run calls it before
 	// the command. Calls of Prepare do not overlap.
 	Prepare func() error

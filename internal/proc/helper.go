@@ -47,22 +47,26 @@ func ChildMain() {
 // orders tell the helper what to execute. They travel as JSON. Texts are bytes,
 // because JSON strings cannot hold text that is not UTF-8.
 type orders struct {
-	Program []byte
-	Argv    [][]byte
-	Env     [][]byte
-	Dir     []byte
-	CPUs    []int
-	Limits  Limits
+	Program  []byte
+	Argv     [][]byte
+	Env      [][]byte
+	Dir      []byte
+	CPUs     []int
+	Limits   Limits
+	User     *User
+	Captures bool
 }
 
 func newOrders(s *Spec, program string, l Limits) orders {
 	return orders{
-		Program: []byte(program),
-		Argv:    toBytes(s.Argv),
-		Env:     toBytes(s.Env),
-		Dir:     []byte(s.Dir),
-		CPUs:    s.CPUs,
-		Limits:  l,
+		Program:  []byte(program),
+		Argv:     toBytes(s.Argv),
+		Env:      toBytes(s.Env),
+		Dir:      []byte(s.Dir),
+		CPUs:     s.CPUs,
+		Limits:   l,
+		User:     s.User,
+		Captures: s.Captures,
 	}
 }
 
@@ -128,6 +132,9 @@ func (o *orders) execute(status io.Writer) error {
 		return err
 	}
 	if err := o.Limits.set(); err != nil {
+		return err
+	}
+	if err := o.User.become(o.Captures); err != nil {
 		return err
 	}
 	if _, err := status.Write([]byte{statusReady}); err != nil {

@@ -31,6 +31,11 @@ type Spec struct {
 	CPUs []int
 
 	Limits Limits
+
+	// User is the user as whom the program runs. Nil means that of this process. Otherwise
+	// this process must be root. Captures lets the program keep CAP_NET_RAW then.
+	User     *User
+	Captures bool
 }
 
 // The limits of a Spec.

@@ -2,6 +2,8 @@ package settings
 
 // Process says how the processes of nodes run.
 type Process struct {
+	// NodeUser is the user as whom nodes run. Empty means that of the agent.
+	NodeUser string
 	// LimitsBy says what bounds them.
 	LimitsBy LimitsBy
 }
