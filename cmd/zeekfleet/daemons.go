@@ -79,15 +79,12 @@ func sources(flags *pflag.FlagSet) settings.Sources {
 	return settings.Sources{Flags: flags, LookupEnv: os.LookupEnv, Defaults: app.Defaults(), Hostname: host}
 }
 
-// systemDir has the settings of the daemons that the packages install.
-const systemDir = "/etc/zeekfleet"
-
 // daemonSources are the sources of the daemon of this host called name. For root these are
-// also the settings in systemDir, so that root's commands and the service agree.
+// also the settings in settings.SystemDir, so that root's commands and the service agree.
 func daemonSources(name string, flags *pflag.FlagSet) settings.Sources {
 	src := sources(flags)
 	if os.Geteuid() == 0 {
-		src.System = filepath.Join(systemDir, name+".yaml")
+		src.System = filepath.Join(settings.SystemDir, name+".yaml")
 	}
 	return src
 }

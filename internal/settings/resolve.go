@@ -36,6 +36,9 @@ type Sources struct {
 	Hostname string
 }
 
+// SystemDir has the configuration files that packages install.
+const SystemDir = "/etc/zeekfleet"
+
 // ConfigFlag and ConfigEnv name the configuration file.
 const (
 	ConfigFlag = "config"
@@ -82,19 +85,38 @@ func (s Sources) flag(name string) (string, bool) {
 	return f.Value.String(), true
 }
 
+// configuration returns the path of the configuration file, and who names it. The path is
+// empty if there is none.
+func (s Sources) configuration() (path, from string) {
+	if path, given := s.flag(ConfigFlag); given {
+		return path, "--" + ConfigFlag
+	}
+	if path := s.env(ConfigEnv); path != "" {
+		return path, ConfigEnv
+	}
+	if s.System == "" {
+		return "", ""
+	}
+	if _, err := os.Stat(s.System); errors.Is(err, fs.ErrNotExist) {
+		return "", ""
+	}
+	return s.System, "the system's"
+}
+
+// ofSystem reports whether these are the sources of a daemon that a package has installed:
+// its configuration is where packages put it, or would be.
+func (s Sources) ofSystem() bool {
+	if path, _ := s.configuration(); path != "" || s.System == "" {
+		return filepath.Dir(path) == SystemDir
+	}
+	_, err := os.Stat(filepath.Dir(s.System))
+	return err == nil && filepath.Dir(s.System) == SystemDir
+}
+
 // file reads the configuration file. A flag or the environment names it, or else it is
 // System, if there is one.
 func (s Sources) file() (file, error) {
-	from := "--" + ConfigFlag
-	path, given := s.flag(ConfigFlag)
-	if !given {
-		from, path = ConfigEnv, s.env(ConfigEnv)
-	}
-	if path == "" && s.System != "" {
-		if _, err := os.Stat(s.System); !errors.Is(err, fs.ErrNotExist) {
-			from, path = "the system's", s.System
-		}
-	}
+	path, from := s.configuration()
 	if path == "" {
 		return file{}, nil
 	}

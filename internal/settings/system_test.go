@@ -42,3 +42,23 @@ func TestTheSystemsFile(t *testing.T) {
 		}
 	}
 }
+
+// A daemon with its settings in /etc/zeekfleet keeps its state in /var/lib/zeekfleet, and so do
+// commands about it, whoever runs them.
+func TestStateOfTheSystemsDaemons(t *testing.T) {
+	for config, want := range map[string]string{
+		settings.SystemDir + "/controller.yaml": "/var/lib/zeekfleet",
+		"/home/ann/controller.yaml":             "/home/ann/.local/state/zeekfleet",
+		"":                                      "/home/ann/.local/state/zeekfleet",
+	} {
+		env := map[string]string{"HOME": "/home/ann", settings.ConfigEnv: config}
+		c, _, err := settings.ResolveController(settings.Sources{
+			Defaults:  app.Defaults(),
+			LookupEnv: func(key string) (string, bool) { text, ok := env[key]; return text, ok },
+			ReadFile:  func(string) ([]byte, error) { return []byte("controller:\n  listen_address: 192.0.2.10\n"), nil },
+		})
+		if err != nil || c.StateDir != want {
+			t.Errorf("%q: state in %s, %v, want %s", config, c.StateDir, err, want)
+		}
+	}
+}

@@ -252,11 +252,17 @@ func agentTable(src Sources, p *parts) []setting[Agent] {
 	return fill(slices.Concat(table, agentMetricsTable(), nodesTable(), archiveTable(), processTable(), execTable(), zeekTable()), src.Defaults.Agent)
 }
 
-// stateDir returns the default state directory: a directory of the user, or a
-// directory of the system for a user without a home.
+// systemState is the state directory of the daemons that packages install.
+const systemState = "/var/lib/zeekfleet"
+
+// stateDir returns the default state directory: the system's for a daemon of the system and
+// for a user without a home, else a directory of the user.
 func stateDir(src Sources) string {
 	if src.testing() {
 		return "."
+	}
+	if src.ofSystem() {
+		return systemState
 	}
 	if dir := src.env("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "zeekfleet")
@@ -264,5 +270,5 @@ func stateDir(src Sources) string {
 	if home := src.env("HOME"); filepath.IsAbs(home) {
 		return filepath.Join(home, ".local", "state", "zeekfleet")
 	}
-	return "/var/lib/zeekfleet"
+	return systemState
 }
