@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/run"
 )
@@ -65,6 +67,9 @@ func New(cfg Config) (*Runner, error) {
 // become finds the user as whom commands run.
 func (r *Runner) become(name string) error {
 	if name == "" {
+		if os.Geteuid() != 0 && hasAmbient() {
+			return errors.New("commands on this host (agent.exec) would have the ambient capabilities of the agent: run the agent without them, or as root")
+		}
 		if os.Geteuid() != 0 {
 			r.user = strconv.Itoa(os.Geteuid())
 			return nil
@@ -85,6 +90,20 @@ func (r *Runner) become(name string) error {
 		r.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	}
 	return nil
+}
+
+// hasAmbient reports whether programs that this process starts get capabilities from it.
+func hasAmbient() bool {
+	for c := range uintptr(64) {
+		set, err := unix.PrctlRetInt(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_IS_SET, c, 0, 0)
+		if err != nil {
+			return false // the kernel knows no further capability
+		}
+		if set != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Exec runs a command if the host allows it. An error for people is a *mgmt.StreamError.
