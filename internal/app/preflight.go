@@ -73,6 +73,9 @@ func Preflight(
 	for _, doubt := range seen.Doubts {
 		log.Warn("cluster would be deployed with reservations", "why", doubt)
 	}
+	for _, doubt := range seen.Capture {
+		log.Warn("nodes would capture with reservations", "why", doubt)
+	}
 	for _, n := range seen.Unfinished {
 		seen.Findings = append(seen.Findings, mgmt.Finding{Node: n, Problem: "the check of its scripts did not end"})
 	}
@@ -131,4 +134,4 @@ func wouldListen(set settings.Agent) string {
 }
 
 // Hardware returns the processors and the network interfaces of this host.
-func Hardware() mgmt.Hardware { return machine.Hardware(machine.Sys) }
+func Hardware() mgmt.Hardware { return machine.ThisHardware() }

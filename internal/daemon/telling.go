@@ -236,7 +236,7 @@ func (t *telling) facts() mgmt.HostFacts {
 	f.Nodes, f.ZeekPath, f.ZeekVersion = t.about.Nodes, t.about.ZeekPath, t.about.ZeekVersion
 	f.Running, f.States = t.book.versions(), t.book.ages(time.Now())
 	f.Metrics, f.LimitsBy = t.metricsAt, t.about.LimitsBy
-	f.Hardware = new(machine.Hardware(machine.Sys))
+	f.Hardware = new(machine.ThisHardware())
 	return f
 }
 

@@ -1,8 +1,10 @@
 package machine
 
 import (
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -13,12 +15,24 @@ import (
 // Sys is where the kernel shows hardware.
 const Sys = "/sys"
 
-// Hardware returns the processors and the network interfaces of this host, as the kernel shows
-// them in the directory sys.
-func Hardware(sys string) mgmt.Hardware {
+// ThisHardware returns the processors and the network interfaces of this host.
+func ThisHardware() mgmt.Hardware {
+	var names []string
+	if links, err := net.Interfaces(); err == nil {
+		for _, link := range links {
+			names = append(names, link.Name)
+		}
+	}
+	return Hardware(Sys, names)
+}
+
+// Hardware returns the processors and the network interfaces of a host, as the kernel shows them
+// in the directory sys. The directory can be that of another network namespace, so names has the
+// interfaces that there are.
+func Hardware(sys string, names []string) mgmt.Hardware {
 	var h mgmt.Hardware
 	h.Processors = processors(sys)
-	h.Interfaces = nics(filepath.Join(sys, "class/net"))
+	h.Interfaces = nics(filepath.Join(sys, "class/net"), names)
 	h.MoreInterfaces = max(0, len(h.Interfaces)-mgmt.MaxNICs)
 	if h.MoreInterfaces > 0 { // those of cards come first
 		sort.SliceStable(h.Interfaces, func(i, j int) bool { return h.Interfaces[i].Driver != "" && h.Interfaces[j].Driver == "" })
@@ -81,20 +95,13 @@ func numbers(list string) []int {
 	return all
 }
 
-// nics returns the network interfaces, sorted by name.
-func nics(dir string) []mgmt.NIC {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil
-	}
+// nics returns the network interfaces with these names, sorted.
+func nics(dir string, names []string) []mgmt.NIC {
 	var list []mgmt.NIC
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		queues, err := filepath.Glob(filepath.Join(path, "queues/rx-*"))
-		if err != nil || len(queues) == 0 {
-			continue // files beside the interfaces, such as bonding_masters
-		}
-		nic := mgmt.NIC{Name: e.Name(), NUMANode: mgmt.NoNUMANode, Queues: len(queues)}
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		path := filepath.Join(dir, name)
+		queues, _ := filepath.Glob(filepath.Join(path, "queues/rx-*"))
+		nic := mgmt.NIC{Name: name, NUMANode: mgmt.NoNUMANode, Queues: len(queues)}
 		if node, err := strconv.Atoi(strings.TrimSpace(read(filepath.Join(path, "device/numa_node")))); err == nil && node >= 0 {
 			nic.NUMANode = node
 		}

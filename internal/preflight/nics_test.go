@@ -196,17 +196,17 @@ func doubtsInANamespace(t *testing.T) {
 	}
 	checks := []Check{capturing("w", "af_packet::zfa", Fanout{})}
 	report := Run(t.Context(), Config{}, checks)
-	if !slices.ContainsFunc(report.Doubts, func(text string) bool {
+	if !slices.ContainsFunc(report.Capture, func(text string) bool {
 		return strings.HasPrefix(text, "interface zfa changes packets before Zeek sees them, with ") && strings.Contains(text, ": ethtool -K zfa ") && strings.Contains(text, "tso off")
 	}) {
-		t.Errorf("doubts: %q, findings: %v", report.Doubts, report.Findings)
+		t.Errorf("doubts: %q, findings: %v", report.Capture, report.Findings)
 	}
 	if _, err := nic.Sockets(); err != nil {
 		t.Logf("this kernel does not tell of packet sockets: %v", err)
 		return
 	}
 	want := fmt.Sprintf("(pid %d) captures with fan-out ID 23, and so would w: each would get a part of the packets of zfa; set another fanout_id", os.Getpid())
-	if !slices.ContainsFunc(report.Doubts, func(text string) bool { return strings.HasSuffix(text, want) }) {
-		t.Errorf("doubts: %q, want %q", report.Doubts, want)
+	if !slices.ContainsFunc(report.Capture, func(text string) bool { return strings.HasSuffix(text, want) }) {
+		t.Errorf("doubts: %q, want %q", report.Capture, want)
 	}
 }

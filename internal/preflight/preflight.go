@@ -133,8 +133,9 @@ type Report struct {
 	Findings []mgmt.Finding
 	// Unfinished are the nodes whose check of scripts was interrupted, sorted.
 	Unfinished []mgmt.NodeName
-	// Doubts are the Doubts of the checks, and what may be wrong where nodes capture, each
-	// once.
+	// Capture says what may be wrong where nodes capture: texts for people, and no problems.
+	Capture []string
+	// Doubts are the Doubts of the checks, each once.
 	Doubts []string
 }
 
@@ -160,9 +161,11 @@ func Run(ctx context.Context, cfg Config, checks []Check) Report {
 	for _, c := range checks {
 		doubts = append(doubts, c.Doubts...)
 	}
-	doubts = append(doubts, captureDoubts(cfg, checks)...)
 	slices.Sort(doubts)
-	return Report{slices.CompactFunc(found, func(a, b mgmt.Finding) bool { return a == b }), unfinished, slices.Compact(doubts)}
+	return Report{
+		Findings: slices.CompactFunc(found, func(a, b mgmt.Finding) bool { return a == b }), Unfinished: unfinished,
+		Capture: captureDoubts(cfg, checks), Doubts: slices.Compact(doubts),
+	}
 }
 
 // nodeList returns the names of the first few nodes, for a message.

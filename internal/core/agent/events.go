@@ -83,6 +83,8 @@ type (
 		// Unfinished names the nodes with a check that had not ended at the
 		// Preflight's Deadline, sorted. Config.Preflight says what that means.
 		Unfinished []mgmt.NodeName
+		// Doubts are texts about this host. A plan has them, and they prevent nothing.
+		Doubts []string
 	}
 
 	// Started answers a Start: the process exists.

@@ -36,8 +36,9 @@ func (ps *proposals) answerPlan(c change, doubts ...string) {
 	ps.requests.closeWith(c.request, planned(*c.plan))
 }
 
-// answerPlanned answers a request for a plan when its preflight has ended.
-func (ps *proposals) answerPlanned(c change, findings []mgmt.Finding, unfinished []mgmt.NodeName) {
+// answerPlanned answers a request for a plan when its preflight has ended. The doubts are texts
+// about the host.
+func (ps *proposals) answerPlanned(c change, findings []mgmt.Finding, unfinished []mgmt.NodeName, doubts ...string) {
 	for _, f := range findings {
 		outputs := ps.requests.cut(f.Outputs)
 		c.plan.Problems = append(c.plan.Problems, mgmt.InstancePlanFinding{
@@ -47,7 +48,7 @@ func (ps *proposals) answerPlanned(c change, findings []mgmt.Finding, unfinished
 	for _, n := range unfinished {
 		c.plan.Doubts = append(c.plan.Doubts, mgmt.InstancePlanFinding{Node: n, Text: notFinished})
 	}
-	ps.answerPlan(c)
+	ps.answerPlan(c, doubts...)
 }
 
 // planned returns the result that carries a plan.

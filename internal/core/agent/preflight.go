@@ -116,7 +116,7 @@ func (ps *proposals) preflighted(ev Preflighted) {
 		ev.Unfinished = nil
 	}
 	if c.purpose == plans {
-		ps.answerPlanned(c, ev.Findings, ev.Unfinished)
+		ps.answerPlanned(c, ev.Findings, ev.Unfinished, ev.Doubts...)
 		return
 	}
 	if len(ev.Findings) == 0 {

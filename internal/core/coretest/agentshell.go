@@ -68,6 +68,7 @@ type Sight struct {
 	Findings []mgmt.Finding
 	// Unfinished holds the nodes whose checks did not end in time.
 	Unfinished []mgmt.NodeName
+	Doubts     []string
 	Blind      bool // they never end
 }
 
@@ -213,7 +214,7 @@ func (s *AgentShell) perform(e agent.Effect) {
 func (s *AgentShell) look(e agent.Preflight) {
 	if sight := s.Sight; !sight.Blind {
 		s.After(sight.After, func() {
-			s.Step(agent.Preflighted{ID: e.ID, Findings: sight.Findings, Unfinished: sight.Unfinished})
+			s.Step(agent.Preflighted{ID: e.ID, Findings: sight.Findings, Unfinished: sight.Unfinished, Doubts: sight.Doubts})
 		})
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// "preflight [after=TIME] [blind] [unfinished=NODE,...] [; FINDING]...": how
+// "preflight [after=TIME] [blind] [unfinished=NODE,...] [doubt=TEXT] [; FINDING]...": how
 // preflights end from now on; one that is blind never does. FINDING is "[NODE]
 // \"PROBLEM\" [stdout=TEXT] [stderr=TEXT]".
 func (s *agentStage) preflight(args *Args) error {
@@ -15,6 +15,9 @@ func (s *agentStage) preflight(args *Args) error {
 		for name := range strings.SplitSeq(names, ",") {
 			s.Sight.Unfinished = append(s.Sight.Unfinished, mgmt.NodeName(name))
 		}
+	}
+	if text, given := args.Value("doubt"); given {
+		s.Sight.Doubts = []string{text}
 	}
 	for _, part := range args.parts() {
 		var f mgmt.Finding
