@@ -33,8 +33,13 @@ func serviceHost(t *testing.T) *hosttest.Host {
 	for _, dir := range []string{"sysusers.d", "tmpfiles.d"} {
 		host.Copy(filepath.Join(deployed, dir, "zeekfleet.conf"), "/usr/lib/"+dir+"/zeekfleet.conf", 0o644)
 	}
-	host.Write("/etc/zeekfleet/controller.yaml", 0o644, []byte("state_dir: /var/lib/zeekfleet\n"))
-	host.Write("/etc/zeekfleet/agent.yaml", 0o644, []byte("state_dir: /var/lib/zeekfleet\nlocal_users: zeekfleet=operator\nagent:\n  name: sensor\n  controller_address: 127.0.0.1\nzeek:\n  kind: embedded\n"))
+	host.Copy(filepath.Join(deployed, "packages/etc/controller.yaml"), "/etc/zeekfleet/controller.yaml", 0o644)
+	installed, err := os.ReadFile(filepath.Join(deployed, "packages/etc/agent.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	agent := strings.NewReplacer("# name: sensor-1", "name: sensor", "# controller_address: 192.0.2.1", "controller_address: 127.0.0.1").Replace(string(installed))
+	host.Write("/etc/zeekfleet/agent.yaml", 0o644, []byte(agent+"zeek:\n  kind: embedded\n"))
 	host.Run("systemd-sysusers zeekfleet.conf && systemd-tmpfiles --create zeekfleet.conf && systemctl daemon-reload")
 	return host
 }
@@ -99,6 +104,9 @@ func TestServicesOfSystemd(t *testing.T) {
 	scope := "zeekfleet-node-worker.scope"
 	pid := host.Run("zeekfleet agent nodes --output json --name sensor --state-dir /var/lib/zeekfleet | jq -r '.. | .pid? // empty' | head -1")
 	pid = strings.TrimSpace(pid)
+	if got := host.Run("stat -c %U /proc/" + pid); got != "zeek\n" {
+		t.Errorf("the node runs as %q", got)
+	}
 	if got := host.Run("cat /proc/" + pid + "/cgroup"); !strings.Contains(got, "/zeekfleet.slice/"+scope) {
 		t.Errorf("the node is in\n%s", got)
 	}
