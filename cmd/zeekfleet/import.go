@@ -196,26 +196,36 @@ func (f *importFlags) printJSON(s streams, r *migration.Result) error {
 	return encodeJSON(s, r)
 }
 
-// writeNewFiles writes files that are not there yet, with their directories. Nobody else may
-// read them: an environment can have secrets.
+// writeNewFiles writes files that are not there yet, with their directories: all of them, or
+// none. Nobody else may read them: an environment can have secrets.
 func writeNewFiles(files map[string]string) error {
 	for path := range files {
 		if _, err := os.Lstat(path); err == nil {
 			return fmt.Errorf("%s is there already: move it away, or name another file", path)
 		}
 	}
+	var written []string
 	for path, text := range files {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
+		err := os.MkdirAll(filepath.Dir(path), 0o755)
+		if err == nil {
+			err = writeNewFile(path, text)
 		}
-		out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
+			for _, path := range written {
+				err = errors.Join(err, os.Remove(path))
+			}
 			return err
 		}
-		_, err = out.WriteString(text)
-		if err = errors.Join(err, out.Close()); err != nil {
-			return err
-		}
+		written = append(written, path)
 	}
 	return nil
+}
+
+func writeNewFile(path, text string) error {
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = out.WriteString(text)
+	return errors.Join(err, out.Close())
 }
