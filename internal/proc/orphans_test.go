@@ -1,10 +1,12 @@
 package proc_test
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -51,4 +53,34 @@ func TestOrphansAreReapedAtTheSecondCall(t *testing.T) {
 		t.Errorf("after the second call: got %v, want it reaped", err)
 	}
 	reap()
+}
+
+func TestOrphansAreReapedWhenTheyEnd(t *testing.T) {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- proc.ReapOrphans(ctx, nil) }()
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	f.start(f.spec("worker-1", "forker", "exit"))
+	next[proc.Started](f)
+	orphan, err := strconv.Atoi(f.hearAny())
+	if err != nil {
+		t.Fatal(err)
+	}
+	next[proc.Exited](f)
+	if err := syscall.Kill(orphan, syscall.SIGKILL); err != nil {
+		t.Fatalf("the orphan was reaped alive: %v", err)
+	}
+	for deadline := time.Now().Add(patience); !errors.Is(syscall.Kill(orphan, 0), syscall.ESRCH); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the orphan was not reaped")
+		}
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
 }
