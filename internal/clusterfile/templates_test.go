@@ -331,14 +331,15 @@ func TestTemplatesAreBounded(t *testing.T) {
 	for i := range 256 {
 		fmt.Fprintf(&many, " e%d", i)
 	}
-	list := "[instances]\n"
+	var list strings.Builder
+	list.WriteString("[instances]\n")
 	for i := range 100 {
-		list += fmt.Sprintf("s%d\n", i)
+		fmt.Fprintf(&list, "s%d\n", i)
 	}
 	for text, want := range map[string]string{
-		list + "[workers a]\ninstances = *\ninterface =" + many.String() + "\nworkers = auto\n":           `c:105: [workers a]: with it the file has more than 20000 nodes`,
-		"[workers a]\ninstance = s\ninterface = x" + many.String() + "\nworkers = 1\n":                    `c:3: [workers a]: it has 257 interfaces, and at most 256 are possible`,
-		list + "[workers a]\ninstances = " + strings.Repeat("* ", 257) + "\ninterface = x\nworkers = 1\n": `c:103: [workers a]: "instances" has 257 words, and at most 256 are possible`,
+		list.String() + "[workers a]\ninstances = *\ninterface =" + many.String() + "\nworkers = auto\n":           `c:105: [workers a]: with it the file has more than 20000 nodes`,
+		"[workers a]\ninstance = s\ninterface = x" + many.String() + "\nworkers = 1\n":                             `c:3: [workers a]: it has 257 interfaces, and at most 256 are possible`,
+		list.String() + "[workers a]\ninstances = " + strings.Repeat("* ", 257) + "\ninterface = x\nworkers = 1\n": `c:103: [workers a]: "instances" has 257 words, and at most 256 are possible`,
 	} {
 		_, err := clusterfile.Parse("c", []byte(text), clusterfile.Options{Hardware: func(mgmt.InstanceName) (mgmt.Hardware, error) {
 			t.Error("the hardware was asked for")

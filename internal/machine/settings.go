@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"sort"
@@ -70,9 +71,7 @@ func card(dir string) map[string]string {
 			c[what] = number(len(queues))
 		}
 	}
-	for name, value := range offloads(filepath.Base(dir)) {
-		c[name] = value
-	}
+	maps.Copy(c, offloads(filepath.Base(dir)))
 	return c
 }
 

@@ -102,30 +102,31 @@ func line(n mgmt.Node, chosen bool) string {
 		iface = *n.Interface
 	}
 	cpus, _ := n.CPUs()
-	text := fmt.Sprintf("%s %s %s %s", n.Instance, n.Name, strings.ToLower(string(n.Role)), iface)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s %s %s %s", n.Instance, n.Name, strings.ToLower(string(n.Role)), iface)
 	if len(cpus) > 0 {
-		text += " cpus=" + strings.Trim(strings.ReplaceAll(fmt.Sprint(cpus), " ", ","), "[]")
+		text.WriteString(" cpus=" + strings.Trim(strings.ReplaceAll(fmt.Sprint(cpus), " ", ","), "[]"))
 	}
 	if n.Limits.Memory > 0 {
-		text += " memory=" + mgmt.SizeText(n.Limits.Memory)
+		text.WriteString(" memory=" + mgmt.SizeText(n.Limits.Memory))
 	}
 	if n.Limits.Nice != 0 {
-		text += fmt.Sprintf(" nice=%d", n.Limits.Nice)
+		fmt.Fprintf(&text, " nice=%d", n.Limits.Nice)
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.Env)) {
 		if name != mgmt.CPUsEnv {
-			text += " " + name + "=" + ini.Word(n.Env[name])
+			text.WriteString(" " + name + "=" + ini.Word(n.Env[name]))
 		}
 	}
 	for _, s := range n.Scripts {
-		text += " " + s
+		text.WriteString(" " + s)
 	}
 	for _, o := range n.Options {
 		if o.Name != "AF_Packet::fanout_id" || !chosen {
-			text += " " + ini.Word(o.Name+"="+o.Value)
+			text.WriteString(" " + ini.Word(o.Name+"="+o.Value))
 		}
 	}
-	return text
+	return text.String()
 }
 
 // lines describes all nodes, in the order of what the other manager starts.

@@ -119,16 +119,16 @@ func TestTheGroupOfAUserMayRead(t *testing.T) {
 	if err := nobody.MayRead(dir); err != nil {
 		t.Fatal(err)
 	}
-	modes := ""
+	var modes strings.Builder
 	for _, path := range []string{dir, key} {
 		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		modes += fmt.Sprintf("%o ", info.Mode().Perm())
+		fmt.Fprintf(&modes, "%o ", info.Mode().Perm())
 	}
-	if got := owners(t, dir, key); got != "0:54322 0:54322" || modes != "750 640 " {
-		t.Errorf("owners are %s, modes %s", got, modes)
+	if got := owners(t, dir, key); got != "0:54322 0:54322" || modes.String() != "750 640 " {
+		t.Errorf("owners are %s, modes %s", got, modes.String())
 	}
 	var same *proc.User
 	if err := same.MayRead("/nowhere"); err != nil || same.Own("/nowhere") != nil || same.Take("/nowhere") != nil || same.Credential() != nil {
