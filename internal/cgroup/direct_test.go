@@ -128,8 +128,7 @@ func TestGroupsBelowTheAgentsOwn(t *testing.T) {
 		t.Errorf("an agent that is not alone: got %v, %q, %v", g.Way(), why, err)
 	}
 	put(strconv.Itoa(os.Getpid()) + "\n")
-	g, _, err := k.open(t, cgroup.Direct)
-	if err != nil {
+	if _, _, err := k.open(t, cgroup.Direct); err != nil {
 		t.Fatal(err)
 	}
 	k.want(t, own+"/agent/cgroup.procs", fmt.Sprint(os.Getpid()))
@@ -138,7 +137,8 @@ func TestGroupsBelowTheAgentsOwn(t *testing.T) {
 	// The next agent is where this one has moved.
 	k.is("self", own+"/agent")
 	put("")
-	if g, _, err = k.open(t, cgroup.Direct); err != nil {
+	g, _, err := k.open(t, cgroup.Direct)
+	if err != nil {
 		t.Fatal(err)
 	}
 	// An earlier process of the node has left programs behind.

@@ -51,9 +51,7 @@ func hardwarePage(all []api.Hardware) show.Page {
 		if h.Err != "" {
 			notes = append(notes, show.Text{Text: fmt.Sprintf("instance %s: %s", h.Instance, h.Err), Tone: show.Warning})
 		}
-		for _, row := range processorRows(h) {
-			cpus.Rows = append(cpus.Rows, row)
-		}
+		cpus.Rows = append(cpus.Rows, processorRows(h)...)
 		for _, nic := range h.Interfaces {
 			nics.Rows = append(nics.Rows, show.Row(h.Instance, nic.Name, numaText(nic.NUMANode), strconv.Itoa(nic.Queues), nic.Driver))
 		}

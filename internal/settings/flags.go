@@ -24,8 +24,7 @@ func (d Defaults) AddAgentFlags(fs *pflag.FlagSet) {
 // the flag of the configuration file. It is for a command that runs both daemons.
 func (d Defaults) AddCommonFlags(fs *pflag.FlagSet) {
 	addConfigFlag(fs)
-	common := func(c *Common) *Common { return c }
-	addFlags(fs, fill(commonTable(Sources{}, new(parts), common), d.Controller.Common))
+	addFlags(fs, fill(commonTable(Sources{}, new(parts)), d.Controller.Common))
 }
 
 func addConfigFlag(fs *pflag.FlagSet) {

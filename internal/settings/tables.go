@@ -60,65 +60,79 @@ type parts struct {
 	controllerPort uint16
 }
 
-// commonTable lists the settings that both daemons have. The function at returns
-// their place in a T.
-func commonTable[T any](src Sources, p *parts, at func(*T) *Common) []setting[T] {
-	on := func(field func(*Common) value) func(*T) value {
-		return func(t *T) value { return field(at(t)) }
-	}
-	return []setting[T]{
+// commonTable lists the settings that both daemons have.
+func commonTable(src Sources, p *parts) []setting[Common] {
+	return []setting[Common]{
 		{key: "state_dir", hostly: true, flag: "state-dir", env: "ZEEK_MANAGEMENT_STATE_DIR", initial: stateDir(src),
 			doc:   "directory below which daemons and nodes keep their files (default: zeekfleet in the user's state directory, or /var/lib/zeekfleet)",
-			field: on(func(c *Common) value { return pathAt(&c.StateDir, "dir") })},
+			field: func(c *Common) value { return pathAt(&c.StateDir, "dir") }},
 		{key: "default_address", flag: "default-address", env: "ZEEKFLEET_DEFAULT_ADDRESS", initial: "127.0.0.1",
 			doc:   "IP address of listeners that have no address of their own",
-			field: func(*T) value { return addressAt(&p.defaultAddress) }},
+			field: func(*Common) value { return addressAt(&p.defaultAddress) }},
 		{key: "insecure", flag: "insecure", env: "ZEEKFLEET_INSECURE", initial: "false",
 			doc:   "allow listening beyond loopback addresses without mutual TLS: everyone who reaches these ports controls the cluster",
-			field: on(func(c *Common) value { return boolAt(&c.Insecure) })},
+			field: func(c *Common) value { return boolAt(&c.Insecure) }},
 		{key: "local_users", flag: "local-users", env: "ZEEKFLEET_LOCAL_USERS",
 			doc:   "users of this host, by name or number, who may connect, besides root and the daemon's own user, and groups with % before the name; =viewer, =operator or =admin may follow (default: admin); names are looked up in /etc/passwd and /etc/group alone",
-			field: on(func(c *Common) value { return wordsAt(&c.LocalUsers, "users") })},
+			field: func(c *Common) value { return wordsAt(&c.LocalUsers, "users") }},
 		{key: "transport", flag: "transport", env: "ZEEKFLEET_TRANSPORT", initial: string(TransportAuto),
 			doc: "protection of Broker peerings: auto (TLS with certificates; without any, both TLS and plain, but only TLS beyond loopback addresses), tls, or plain",
-			field: on(func(c *Common) value {
+			field: func(c *Common) value {
 				return choiceAt(&c.Transport, "mode", TransportAuto, TransportTLS, TransportPlain)
-			})},
+			}},
 		{key: "tls.cert", flag: "tls-cert", env: "ZEEKFLEET_TLS_CERT",
 			doc:   "PEM file with the certificate for Broker peerings (default: a controller makes an authority for its cluster, which signs all certificates)",
-			field: on(func(c *Common) value { return pathAt(&c.TLS.Cert, "file") })},
+			field: func(c *Common) value { return pathAt(&c.TLS.Cert, "file") }},
 		{key: "tls.key", flag: "tls-key", env: "ZEEKFLEET_TLS_KEY",
 			doc:   "PEM file with the certificate's private key",
-			field: on(func(c *Common) value { return pathAt(&c.TLS.Key, "file") })},
+			field: func(c *Common) value { return pathAt(&c.TLS.Key, "file") }},
 		{key: "tls.ca", flag: "tls-ca", env: "ZEEKFLEET_TLS_CA",
 			doc:   "PEM file with the authorities whose certificates Broker peers must show",
-			field: on(func(c *Common) value { return pathAt(&c.TLS.CA, "file") })},
+			field: func(c *Common) value { return pathAt(&c.TLS.CA, "file") }},
 		{key: "tls.identities", flag: "tls-identities", env: "ZEEKFLEET_TLS_IDENTITIES",
 			doc:   "SUBJECT=IDENTITY, for certificates of another authority: SUBJECT is uri:, dns: or cn: and a name in the certificate, IDENTITY is controller, agent, node or user, a slash and a name; one star in both stands for any text, as in cn:sensor-*.example.org=agent/sensor-*",
-			field: on(func(c *Common) value { return rulesAt(&c.Identities) })},
+			field: func(c *Common) value { return rulesAt(&c.Identities) }},
 		{key: "connect_retry", flag: "connect-retry", env: "ZEEK_DEFAULT_CONNECT_RETRY", packages: true,
 			doc:   "pause between attempts to connect to a peer",
-			field: on(func(c *Common) value { return durationAt(&c.ConnectRetry, minRetry, maxRetry) })},
+			field: func(c *Common) value { return durationAt(&c.ConnectRetry, minRetry, maxRetry) }},
 		{key: "peer_silence", flag: "peer-silence", env: "ZEEKFLEET_PEER_SILENCE", packages: true,
 			doc:   "how long a peer may leave pings unanswered before it counts as lost",
-			field: on(func(c *Common) value { return durationAt(&c.PeerSilence, minSilence, maxSilence) })},
+			field: func(c *Common) value { return durationAt(&c.PeerSilence, minSilence, maxSilence) }},
 		{key: "log_level", flag: "log-level", env: "ZEEKFLEET_LOG_LEVEL", initial: "info",
 			doc:   "lowest level that is logged: debug, info, warn or error",
-			field: on(func(c *Common) value { return levelAt(&c.LogLevel) })},
+			field: func(c *Common) value { return levelAt(&c.LogLevel) }},
 		{key: "topics.controller", flag: "topic-controller", env: "ZEEKFLEET_TOPIC_CONTROLLER", initial: mgmt.ControllerTopic,
 			doc:   "topic of requests to the controller and its responses",
-			field: on(func(c *Common) value { return topicAt(&c.Topics.Controller) })},
+			field: func(c *Common) value { return topicAt(&c.Topics.Controller) }},
 		{key: "topics.agent", flag: "topic-agent", env: "ZEEKFLEET_TOPIC_AGENT", initial: mgmt.AgentTopics,
 			doc:   "prefix of agents' topics; a slash and the agent's name follow",
-			field: on(func(c *Common) value { return topicAt(&c.Topics.Agent) })},
+			field: func(c *Common) value { return topicAt(&c.Topics.Agent) }},
 		{key: "topics.node", flag: "topic-node", env: "ZEEKFLEET_TOPIC_NODE", initial: mgmt.NodeTopic,
 			doc:   "topic of requests to nodes and their responses",
-			field: on(func(c *Common) value { return topicAt(&c.Topics.Node) })},
+			field: func(c *Common) value { return topicAt(&c.Topics.Node) }},
 	}
 }
 
+// among makes settings of a T of settings that both daemons have. The function at returns
+// their place in a T. The table itself is not generic, because the compiler copies its functions for
+// each T: 0.1 MB of the program.
+func among[T any](common []setting[Common], at func(*T) *Common) []setting[T] {
+	table := make([]setting[T], len(common))
+	for i, s := range common {
+		table[i] = setting[T]{
+			key: s.key, also: s.also, follows: s.follows, unless: s.unless, flag: s.flag, env: s.env, initial: s.initial,
+			initialFrom: s.initialFrom, packages: s.packages, hostly: s.hostly, doc: s.doc,
+			field: func(t *T) value { return s.field(at(t)) },
+		}
+		if s.instead != nil {
+			table[i].instead = func(t *T) bool { return s.instead(at(t)) }
+		}
+	}
+	return table
+}
+
 func controllerTable(src Sources, p *parts) []setting[Controller] {
-	table := append(commonTable(src, p, func(c *Controller) *Common { return &c.Common }), []setting[Controller]{
+	table := append(among(commonTable(src, p), func(c *Controller) *Common { return &c.Common }), []setting[Controller]{
 		{key: "controller.name", hostly: true, flag: "name", env: "ZEEK_CONTROLLER_NAME", initial: "controller-" + src.hostname(),
 			doc:   "name of the controller (default: controller-<hostname>)",
 			field: func(c *Controller) value { return nameAt(&c.Name) }},
@@ -187,7 +201,7 @@ func controllerTable(src Sources, p *parts) []setting[Controller] {
 }
 
 func agentTable(src Sources, p *parts) []setting[Agent] {
-	table := append(commonTable(src, p, func(a *Agent) *Common { return &a.Common }), []setting[Agent]{
+	table := append(among(commonTable(src, p), func(a *Agent) *Common { return &a.Common }), []setting[Agent]{
 		{key: "agent.name", hostly: true, flag: "name", env: "ZEEK_AGENT_NAME", initial: "agent-" + src.hostname(),
 			doc:   "name of the agent and of its instance (default: the name with which it has joined, or agent-<hostname>)",
 			field: func(a *Agent) value { return nameAt(&a.Name) }},
