@@ -6,7 +6,7 @@ VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo d
 FUZZ       ?= 2000x
 GOFLAGS_STATIC := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
-.PHONY: all build man packages packages-test reproducible test check unit fuzz fuzz-smoke bench screenshots tools
+.PHONY: all build man docs packages packages-test reproducible test check unit fuzz fuzz-smoke bench screenshots tools
 
 all: build
 
@@ -32,6 +32,14 @@ packages-test:
 ## reproducible: two builds of this commit have the same bytes, one of them without any cache
 reproducible:
 	@scripts/reproducible
+
+## docs: the documentation as a site, in dist/docs
+docs:
+	@rm -rf dist/docs dist/reference
+	@CGO_ENABLED=0 go test -count=1 -run '^TestReference$$' ./cmd/zeekfleet -args -reference "$(CURDIR)/dist/reference"
+	@CGO_ENABLED=0 go run ./internal/guide dist/reference dist/docs
+	@rm -rf dist/reference
+	@echo "open dist/docs/index.html"
 
 ## test: everything that must hold before a change lands
 test: tools

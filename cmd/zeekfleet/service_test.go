@@ -135,7 +135,7 @@ func TestServicesOfSystemd(t *testing.T) {
 	host.Run("systemctl start zeekfleet-agent && kill -STOP $(systemctl show -P MainPID zeekfleet-agent)")
 	await(t, host, "test $(systemctl show -P NRestarts zeekfleet-agent) -ge 1 && systemctl is-active zeekfleet-agent")
 	lives("when the agent hung")
-	await(t, host, "ZEEKFLEET_CONTROLLER_USER=zeekfleet zeekfleet nodes --output json | grep -q RUNNING")
+	await(t, host, "zeekfleet nodes --output json | grep -q RUNNING")
 }
 
 // Nodes of root's agent run as another user, with the capability to capture and nothing else, if
@@ -166,7 +166,7 @@ func TestNodesRunAsAUserOfTheirOwn(t *testing.T) {
 
 	host.Write("/etc/zeekfleet/agent.yaml", 0o644, []byte(strings.Replace(settings, "  name: sensor\n", "  name: sensor\n  node_user: zeek\n", 1)))
 	host.Run("systemctl restart zeekfleet-agent")
-	await(t, host, "ZEEKFLEET_CONTROLLER_USER=zeekfleet zeekfleet restart")
+	await(t, host, "zeekfleet restart")
 	owner("zeek")
 	status := func(node string) string {
 		return host.Run(`grep -E '^(Uid|Gid|CapEff|CapPrm|CapAmb):' /proc/$(zeekfleet agent nodes --output json --name sensor --state-dir /var/lib/zeekfleet | jq -r '.. | objects | select(.node? == "` + node + `" or .name? == "` + node + `") | .pid')/status; id -u zeek`)
@@ -179,7 +179,7 @@ func TestNodesRunAsAUserOfTheirOwn(t *testing.T) {
 		}
 	}
 	// A user who owns a directory cannot make the agent touch what is elsewhere.
-	host.Run("export ZEEKFLEET_CONTROLLER_USER=zeekfleet; zeekfleet stop worker && echo mine >/root/mine && su -s /bin/sh zeek -c 'ln -sf /root/mine /var/lib/zeekfleet/nodes/worker/.status; true' && zeekfleet start worker")
+	host.Run("zeekfleet stop worker && echo mine >/root/mine && su -s /bin/sh zeek -c 'ln -sf /root/mine /var/lib/zeekfleet/nodes/worker/.status; true' && zeekfleet start worker")
 	if got := host.Run("cat /root/mine; stat -c %U /root/mine"); got != "mine\nroot\n" {
 		t.Errorf("the file of root is now %q", got)
 	}

@@ -16,9 +16,17 @@ import (
 // the controller of this host.
 const EnvControllerUser = "ZEEKFLEET_CONTROLLER_USER"
 
+// systemUser runs the controller that a package has installed. The package makes it with a
+// number below firstPersonal, as no ordinary user can. So it counts as root does.
+const (
+	systemUser    = "zeekfleet"
+	firstPersonal = 1000
+)
+
 // connector connects in plain text. On this host, any user can listen on a port that the
 // controller has left, and answer in its place. So a program of this host counts only if
-// it is root's, or the user's own, or of the user of EnvControllerUser.
+// it is root's, or the user's own, or of the system's user zeekfleet, or of the user of
+// EnvControllerUser.
 type connector struct {
 	user string // of EnvControllerUser; may be empty
 	// doubt is told of a program that does not count, when it answers, and the connection
@@ -95,11 +103,14 @@ func (k connector) answerer(conn net.Conn, seen bool) error {
 
 func (k connector) check(at netip.AddrPort, uid uint32) error {
 	name, number := nameOfUser(uid), strconv.FormatUint(uint64(uid), 10)
-	if uid == 0 || int64(uid) == int64(os.Geteuid()) || k.user != "" && (k.user == name || k.user == number) {
+	if uid == 0 || int64(uid) == int64(os.Geteuid()) || k.user != "" && (k.user == name || k.user == number) || isSystems(name, uid) {
 		return nil
 	}
 	return fmt.Errorf("the program there is that of user %q, and not root's or your own; if that user runs the controller, set %s=%s", name, EnvControllerUser, name)
 }
+
+// isSystems reports whether this is the user of the controller that a package has installed.
+func isSystems(name string, uid uint32) bool { return name == systemUser && uid < firstPersonal }
 
 // servedConn is a connection whose first bytes are read only if the other side counts.
 type servedConn struct {

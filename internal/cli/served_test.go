@@ -127,3 +127,15 @@ func textOf(err error) string {
 	}
 	return err.Error()
 }
+
+func TestTheSystemsUser(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		uid  uint32
+		want bool
+	}{{"zeekfleet", 998, true}, {"zeekfleet", 1000, false}, {"zeek", 998, false}, {"998", 998, false}} {
+		if got := isSystems(tt.name, tt.uid); got != tt.want {
+			t.Errorf("user %s, %d: %v, want %v", tt.name, tt.uid, got, tt.want)
+		}
+	}
+}
