@@ -59,7 +59,10 @@ func adviceToJoined(held *joined.Held) bus.Advice {
 // settings, or that of the cluster which it has joined. It returns the settings with the
 // certificate of the nodes, unless they have another.
 func (a *Agent) identify(set settings.Agent) (settings.Agent, error) {
-	err := refuseSharedKey(set.Zeek.TLS.Key, set.TLS.Key)
+	err := ownDirectories(set)
+	if err == nil {
+		err = refuseSharedKey(set.Zeek.TLS.Key, set.TLS.Key)
+	}
 	if err == nil {
 		a.Bus, err = busConfig(set.Common)
 	}

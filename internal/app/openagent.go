@@ -139,6 +139,25 @@ func OpenAgent(
 	return a, nil
 }
 
+// ownDirectories returns an error if another user controls a directory whose content the agent
+// trusts. The directory of all nodes may be shared with the controller of the host, whose user can
+// make directories there before the agent starts for the first time.
+func ownDirectories(set settings.Agent) error {
+	trash := filepath.Dir(launch.NodeDir(set.StateDir, removedDir))
+	for _, dir := range []string{set.Directory, set.Joined, filepath.Join(trash, removedDir), filepath.Join(trash, removedDir, set.Name)} {
+		if dir == "" {
+			continue
+		}
+		if err := durable.CheckOwnDir(dir); err != nil {
+			return fmt.Errorf("the agent's files: %w", err)
+		}
+	}
+	return nil
+}
+
+// removedDir is beside the directories of nodes. No node has its name.
+const removedDir = ".removed"
+
 // openMetrics opens the port where the agent serves its own metrics, if there is one.
 func (a *Agent) openMetrics(ctx context.Context, set settings.Agent, opened *closers) (err error) {
 	if !set.MetricsListen.Addr.IsValid() {
@@ -191,7 +210,7 @@ func (a *Agent) openRemoved(set settings.Agent, log *slog.Logger) (err error) {
 	}
 	nodes := filepath.Dir(launch.NodeDir(set.StateDir, "node"))
 	cfg := removed.Config{
-		Nodes: nodes, Trash: filepath.Join(nodes, ".removed", set.Name), File: filepath.Join(set.Directory, "directories.json"),
+		Nodes: nodes, Trash: filepath.Join(nodes, removedDir, set.Name), File: filepath.Join(set.Directory, "directories.json"),
 		Keep: time.Duration(set.RemovedKeepDays) * 24 * time.Hour, Logger: log,
 	}
 	if a.Archive != nil {
@@ -459,7 +478,19 @@ func nodeArgs(set settings.Agent) []string {
 	return args
 }
 
+// openArchive opens the archive. A command that archives runs as the user of nodes, who gets the
+// archive: a node can put links into the queue, and root would follow them.
 func openArchive(set settings.Agent, log *slog.Logger) (*archive.Archiver, error) {
+	user, err := nodeUser(set.Process.NodeUser)
+	if err == nil && user != nil && len(set.Archive.Command) > 0 {
+		err = os.MkdirAll(set.Archive.Dir, 0o755)
+		if err == nil {
+			err = user.Own(set.Archive.Dir)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("log archive: %w", err)
+	}
 	archiver, err := archive.New(archive.Config{
 		Queue:       filepath.Join(set.SpoolDir, zeek.LogQueue),
 		Logs:        set.Archive.Dir,
@@ -467,6 +498,7 @@ func openArchive(set settings.Agent, log *slog.Logger) (*archive.Archiver, error
 		Interval:    set.Archive.Interval,
 		Periodic:    set.Archive.Periodic,
 		Command:     set.Archive.Command,
+		As:          user.Credential(),
 		KeepDays:    set.Archive.KeepDays,
 		DiskPercent: set.Archive.DiskPercent,
 		Logger:      log,

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/roottest"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
@@ -242,6 +244,30 @@ func TestAgentWarnsIfNothingNamesItsController(t *testing.T) {
 			}
 			if len(a.ControllerNames) == 0 && a.ControllersIdentified != strings.Contains(name, "an identity") {
 				t.Errorf("identified: %t", a.ControllersIdentified)
+			}
+		})
+	}
+}
+
+// The directory of all nodes may be shared with a controller, whose user must not have been there
+// first.
+func TestAgentTrustsNoDirectoryOfAnotherUser(t *testing.T) {
+	roottest.Need(t, "gives directories away")
+	for name, dir := range map[string]func(a *settings.Agent) string{
+		"its own":                        func(a *settings.Agent) string { return a.Directory },
+		"its keys":                       func(a *settings.Agent) string { a.Joined = filepath.Join(a.StateDir, "identity"); return a.Joined },
+		"that of what is deleted":        func(a *settings.Agent) string { return filepath.Join(a.StateDir, "nodes/.removed") },
+		"that of what it itself deletes": func(a *settings.Agent) string { return filepath.Join(a.StateDir, "nodes/.removed", a.Name) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := openAgent(t, func(a *settings.Agent) {
+				d := dir(a)
+				if err := errors.Join(os.MkdirAll(d, 0o700), os.Chown(d, 54321, 54321)); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if err == nil || !strings.Contains(err.Error(), "belongs to user 54321") {
+				t.Errorf("got %v", err)
 			}
 		})
 	}

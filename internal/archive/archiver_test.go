@@ -334,3 +334,23 @@ func TestSweepMakesARemovedArchiveAgain(t *testing.T) {
 		t.Errorf("Sweep: %+v, want one archived", r)
 	}
 }
+
+// A node can make a file of some exabytes that takes no space.
+func TestFileOfHolesStaysInTheQueue(t *testing.T) {
+	p := newPlace(t)
+	write(t, p.queue, map[string]string{connLog: "c"})
+	if err := os.Truncate(filepath.Join(p.queue, connLog), 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	a := p.open(t, archive.Config{})
+	got := sweep(t, a)
+	if len(got.Left) != 1 || !strings.Contains(got.Left[0].Err.Error(), "holes") {
+		t.Errorf("got %+v", got)
+	}
+	if err := os.Truncate(filepath.Join(p.queue, connLog), 1<<16); err != nil {
+		t.Fatal(err)
+	}
+	if got := sweep(t, a); got.Archived != 1 {
+		t.Errorf("a small file with holes: got %+v", got)
+	}
+}

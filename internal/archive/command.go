@@ -21,7 +21,7 @@ func (a *Archiver) command(ctx context.Context, files int) error {
 	defer cancel()
 	argv := slices.Concat(a.cfg.Command, []string{"-1", a.cfg.Queue, a.cfg.Logs})
 	output := &run.Tail{Limit: maxCommandOutput}
-	err := run.Program{Argv: argv, Stdout: output, Stderr: output}.Run(ctx)
+	err := run.Program{Argv: argv, Stdout: output, Stderr: output, As: a.cfg.As}.Run(ctx)
 	if err == nil {
 		return nil
 	}

@@ -6,10 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/archive"
+	"github.com/zeekfleet/zeekfleet/internal/roottest"
 )
 
 // noContext is the context of the roles. They are processes of their own.
@@ -99,6 +101,17 @@ func TestExternalCommandThatTakesTooLong(t *testing.T) {
 	write(t, p.queue, map[string]string{connLog: "c"})
 	a := p.open(t, archive.Config{Command: external(t, "endless"), CommandTimeout: 20 * time.Millisecond})
 	if _, err := a.Sweep(t.Context()); err == nil || !strings.Contains(err.Error(), "it took more than 20ms") {
+		t.Errorf("Sweep: %v", err)
+	}
+}
+
+// Whoever the logs come from can put a link into the queue. The command must not follow it as root.
+func TestExternalCommandRunsAsTheUserOfTheLogs(t *testing.T) {
+	roottest.Need(t, "runs a program as another user")
+	p := newPlace(t)
+	write(t, p.queue, map[string]string{connLog: "c"})
+	a := p.open(t, archive.Config{Command: []string{"/bin/sh", "-c", "id -u >&2; exit 1"}, As: &syscall.Credential{Uid: 54321, Gid: 54321}})
+	if _, err := a.Sweep(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "it said: 54321") {
 		t.Errorf("Sweep: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -35,6 +36,10 @@ type Config struct {
 	// Command... -1 <queue> <logs>, without a shell, whenever the queue has files.
 	// This package still does the retention.
 	Command []string
+
+	// As is the user as whom Command runs. Nil means that of this process. Programs as whose user
+	// the logs come can put links into the queue, and names that a shell takes for commands.
+	As *syscall.Credential
 
 	// CommandTimeout bounds one run of Command. After it, Command is killed with its
 	// process group. Zero means an hour.

@@ -22,6 +22,21 @@ import (
 // errGrowing says that a file changed while it was being copied.
 var errGrowing = errors.New("it is still being written")
 
+// errHollow says that a file consists of holes. Reading it would take the archive for ever: a
+// node can make a file of some exabytes that takes no space.
+var errHollow = errors.New("nearly all of it are holes, so no Zeek wrote it: look at it, and remove it")
+
+// A file above hollowSize bytes is hollow if the disk has less than a hollowShare of it. File
+// systems that compress do not reach that with logs.
+const (
+	hollowSize  = 1 << 30
+	hollowShare = 1024
+)
+
+func isHollow(info fs.FileInfo) bool {
+	return info.Size() > hollowSize && occupied(info) < info.Size()/hollowShare
+}
+
 // mover moves logs. It never loses, duplicates or overwrites a log.
 type mover struct {
 	disk
@@ -57,6 +72,9 @@ func (m mover) move(ctx context.Context, src string, name names) (moved, error) 
 		return moved{}, err
 	}
 	defer in.Close()
+	if isHollow(info) {
+		return moved{}, errHollow
+	}
 	for number := 1; number <= maxNumber; {
 		forms := name(number)
 		holder, same, err := m.find(ctx, in, forms)
@@ -233,7 +251,8 @@ func (m mover) write(ctx context.Context, temp string, in *os.File, compress boo
 	if err != nil {
 		return err
 	}
-	err = m.copy(ctx, out, in, compress)
+	// A node that goes on writing must not keep the archive busy for ever.
+	err = m.copy(ctx, out, io.LimitReader(in, before.Size()), compress)
 	if err == nil {
 		err = m.change("chtimes", temp, func() error { return os.Chtimes(temp, before.ModTime(), before.ModTime()) })
 	}

@@ -124,11 +124,15 @@ func (s *Store) backtrace(ctx context.Context, program, core string) (string, er
 	}
 	// The node's user can replace the core file. So the debugger gets the file that is
 	// opened and checked here, as a descriptor and not by its name.
-	opened, err := durable.OpenRegular(core)
+	opened, err := durable.OpenSole(core)
 	if err != nil {
 		return "", err
 	}
 	defer opened.Close()
+	as, err := debuggerUser(opened, core)
+	if err != nil {
+		return "", err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.BacktraceTimeout,
 		fmt.Errorf("%s took more than %v", s.cfg.Debugger, s.cfg.BacktraceTimeout))
 	defer cancel()
@@ -146,7 +150,7 @@ func (s *Store) backtrace(ctx context.Context, program, core string) (string, er
 		Stdout: output,
 		Stderr: output,
 		Nice:   lowestPriority,
-		As:     ownerOf(opened),
+		As:     as,
 	}.Run(ctx)
 	text := strings.TrimSpace(strings.ToValidUTF8(output.String(), "?"))
 	switch cause := context.Cause(ctx); {
@@ -162,17 +166,26 @@ func (s *Store) backtrace(ctx context.Context, program, core string) (string, er
 
 const lowestPriority = 19
 
-// ownerOf returns the owner of a core file, as whom the debugger runs: the content of the file is
-// in the hands of that user, and the debugger may have faults. It is nil unless this process is
-// root and the owner is not.
-func ownerOf(core *os.File) *syscall.Credential {
-	info, err := core.Stat()
-	if err != nil || os.Geteuid() != 0 {
-		return nil
+// debuggerUser returns the user as whom the debugger runs: the owner of the core file. The content
+// of the file is in the hands of that user, and the debugger may have faults. It is nil unless this
+// process is root and the owner is not.
+//
+// A node that runs as another user rules its directory. Files of root there, such as its output,
+// can have got the name of a core file. What is in them is the node's work, so root's debugger does
+// not read them.
+func debuggerUser(core *os.File, path string) (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || st.Uid == 0 {
-		return nil
+	var file, dir syscall.Stat_t
+	if err := errors.Join(syscall.Fstat(int(core.Fd()), &file), syscall.Stat(filepath.Dir(path), &dir)); err != nil {
+		return nil, fmt.Errorf("whose the core file is: %w", err)
 	}
-	return &syscall.Credential{Uid: st.Uid, Gid: st.Gid}
+	switch {
+	case file.Uid != 0:
+		return &syscall.Credential{Uid: file.Uid, Gid: file.Gid}, nil
+	case dir.Uid != 0:
+		return nil, errors.New("the core file is root's, in a directory of another user")
+	}
+	return nil, nil
 }

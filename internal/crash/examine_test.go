@@ -19,6 +19,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/crash"
 	"github.com/zeekfleet/zeekfleet/internal/patience"
+	"github.com/zeekfleet/zeekfleet/internal/roottest"
 )
 
 // roleEnv makes the test binary run as debugger, in one of several roles.
@@ -428,5 +429,20 @@ func TestOtherCoreFilesStay(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A node's user rules the node's directory, and can give the agent's output file there the name of
+// a core file. Root's debugger reads nothing that a node has written.
+func TestDebuggerOfRootReadsNothingThatANodeWrote(t *testing.T) {
+	roottest.Need(t, "gives a directory away")
+	r := segv()
+	r.Dir = t.TempDir()
+	if err := os.Chown(r.Dir, 54321, 54321); err != nil {
+		t.Fatal(err)
+	}
+	got := examined(t, crash.Config{}, "core", "reader", r, "core")
+	if got.Backtrace != "" || got.Note != "no backtrace: the core file is root's, in a directory of another user" {
+		t.Errorf("backtrace %q, note %q", got.Backtrace, got.Note)
 	}
 }

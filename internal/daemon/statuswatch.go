@@ -149,7 +149,7 @@ const maxStatus = 4 << 10
 
 // saysRunning reports whether a status file says that the process runs.
 func saysRunning(path string) bool {
-	f, err := durable.OpenRegular(path) // a node's user can put anything there
+	f, err := durable.OpenSole(path) // a node's user can put anything there
 	if err != nil {
 		return false
 	}

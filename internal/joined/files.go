@@ -151,6 +151,10 @@ func (d Dir) put(name string, text []byte) error {
 	if err == nil {
 		err = d.private(info)
 	}
+	if err == nil {
+		// Root may look at everybody's, and yet give its keys to nobody.
+		err = durable.CheckOwnDir(string(d))
+	}
 	if err != nil {
 		return err
 	}

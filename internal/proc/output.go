@@ -51,7 +51,11 @@ func (o outputs) open(dir, path string) (*os.File, Output, error) {
 	if err != nil {
 		return nil, Output{}, err
 	}
-	if err := unix.SetNonblock(int(f.Fd()), false); err != nil {
+	err = durable.CheckSole(f, path) // it may be a trap, which the node's output would change
+	if err == nil {
+		err = unix.SetNonblock(int(f.Fd()), false)
+	}
+	if err != nil {
 		return nil, Output{}, errors.Join(err, f.Close())
 	}
 	if follow == 0 {
@@ -118,7 +122,7 @@ func (o outputs) trim(path string) (bool, error) {
 
 // copyEnd copies the last limit bytes of src, which has size bytes, to dst.
 func (o outputs) copyEnd(dst, src string, size int64) error {
-	in, err := durable.OpenRegular(src)
+	in, err := durable.OpenSole(src)
 	if err != nil {
 		return err
 	}
@@ -140,7 +144,7 @@ func (o outputs) tail(out Output) string {
 	if !ok {
 		return ""
 	}
-	f, err := durable.OpenRegular(out.Path) // the node can put any file there
+	f, err := durable.OpenSole(out.Path) // the node can put any file there
 	if err != nil {
 		return ""
 	}

@@ -1,6 +1,7 @@
 package proc_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -133,5 +134,23 @@ func TestTheGroupOfAUserMayRead(t *testing.T) {
 	var same *proc.User
 	if err := same.MayRead("/nowhere"); err != nil || same.Own("/nowhere") != nil || same.Take("/nowhere") != nil || same.Credential() != nil {
 		t.Errorf("nodes of the agent's own user: %v", err)
+	}
+}
+
+// A node's user can give a file of somebody else the name of the node's output.
+func TestOutputOfANodeIsNoFileOfSomebodyElse(t *testing.T) {
+	roottest.Need(t, "gives a directory away")
+	f := newFleet(t, t.TempDir(), proc.Config{})
+	spec := f.spec("worker-1", "")
+	spec.Stdout = "stdout"
+	precious := filepath.Join(t.TempDir(), "precious")
+	if err := errors.Join(
+		os.MkdirAll(spec.Dir, 0o755), os.WriteFile(precious, nil, 0o600), os.Link(precious, filepath.Join(spec.Dir, "stdout")), os.Chown(spec.Dir, 54321, 54321),
+	); err != nil {
+		t.Fatal(err)
+	}
+	f.start(spec)
+	if failed := next[proc.StartFailed](f); !strings.Contains(failed.Err.Error(), "hard links") {
+		t.Errorf("got %v", failed.Err)
 	}
 }

@@ -181,7 +181,13 @@ func (d *Directories) move(now time.Time, name mgmt.NodeName, e entry) {
 	place := filepath.Join(d.cfg.Trash, strconv.FormatInt(now.UnixNano(), 10))
 	moved := filepath.Join(place, string(name))
 	if err == nil {
+		err = d.ours()
+	}
+	if err == nil {
 		err = os.MkdirAll(place, 0o700)
+	}
+	if err == nil {
+		err = d.ours() // somebody may have made it meanwhile
 	}
 	if err == nil {
 		err = os.Rename(dir, moved)
@@ -196,6 +202,12 @@ func (d *Directories) move(now time.Time, name mgmt.NodeName, e entry) {
 	d.moved[moved] = e.logs
 	d.mu.Unlock()
 	d.cfg.Logger.Info("directory of a removed node is deleted", "node", string(name), "dir", dir, "since", e.seen)
+}
+
+// ours returns an error if another user controls Trash: a link there would lead to something
+// else that is deleted.
+func (d *Directories) ours() error {
+	return cmp.Or(durable.CheckOwnDir(filepath.Dir(d.cfg.Trash)), durable.CheckOwnDir(d.cfg.Trash))
 }
 
 // writtenSince reports whether a file of the directory was written after that time.
@@ -215,6 +227,10 @@ func writtenSince(dir string, since time.Time) bool {
 // Empty puts the logs of the directories in Trash into the queue, and deletes them. A
 // directory whose logs cannot be put there stays for the next time.
 func (d *Directories) Empty(ctx context.Context) {
+	if err := d.ours(); err != nil {
+		d.cfg.Logger.Warn("directories of removed nodes are not deleted", "err", err)
+		return
+	}
 	found, err := filepath.Glob(filepath.Join(d.cfg.Trash, "*", "*"))
 	if err != nil {
 		panic(fmt.Sprintf("removed: a bad pattern: %v", err))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/removed"
+	"github.com/zeekfleet/zeekfleet/internal/roottest"
 )
 
 const day = 24 * time.Hour
@@ -213,5 +214,42 @@ func TestFileIsReadInEachForm(t *testing.T) {
 	d.Empty(t.Context())
 	if got := fmt.Sprint(h.rescued); got != "[gone gone-1 TZ=UTC]" {
 		t.Errorf("rescued %s", got)
+	}
+}
+
+// Another user of the host may have made the place where directories are deleted: a link there
+// leads to the files of somebody else.
+func TestNothingIsDeletedWhereAnotherUserRules(t *testing.T) {
+	roottest.Need(t, "gives a link away")
+	for name, plant := range map[string]func(h *host, elsewhere string) error{
+		"a link": func(h *host, elsewhere string) error {
+			return errors.Join(os.Symlink(elsewhere, h.Trash), os.Lchown(h.Trash, 54321, 54321))
+		},
+		"a directory": func(h *host, elsewhere string) error {
+			return errors.Join(os.Mkdir(h.Trash, 0o700), os.Symlink(elsewhere, filepath.Join(h.Trash, "1")), os.Chown(h.Trash, 54321, 54321))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t)
+			d := h.open()
+			h.directory("gone", "stderr", began)
+			d.Launched(began, "gone", removed.Logs{})
+			elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+			for _, dir := range []string{"precious", "1/precious"} {
+				if err := os.MkdirAll(filepath.Join(elsewhere, dir), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := plant(h, elsewhere); err != nil {
+				t.Fatal(err)
+			}
+			d.Sweep(began.Add(8*day), nil)
+			d.Empty(t.Context())
+			for _, dir := range []string{filepath.Join(elsewhere, "precious"), filepath.Join(elsewhere, "1/precious"), filepath.Join(h.Nodes, "gone")} {
+				if _, err := os.Stat(dir); err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
 }

@@ -46,7 +46,7 @@ const Emptied = "zeekfleet: the file was rotated here, and some lines may be mis
 // The error is fs.ErrNotExist if there is none of these files.
 func Last(ctx context.Context, cfg Config, path string, lines int, write Write) error {
 	cfg = cfg.withDefaults()
-	f, err := durable.OpenRegular(path)
+	f, err := durable.OpenSole(path)
 	if err == nil {
 		defer f.Close()
 	}
@@ -107,7 +107,7 @@ func (c Config) last(ctx context.Context, f *os.File, err error, path string, li
 	parts, found := []part{end}, f != nil && end.file != nil
 	left, bytes := lines-end.lines, c.MaxBytes-(end.to-end.from)
 	for n := 1; n <= c.MaxRotated && left > 0 && bytes > 0; n++ {
-		old, err := durable.OpenRegular(fmt.Sprintf("%s.%d", path, n))
+		old, err := durable.OpenSole(fmt.Sprintf("%s.%d", path, n))
 		if err != nil {
 			break // it is gone, or there are no more
 		}
@@ -260,7 +260,7 @@ func (g *growing) begin(ctx context.Context, lines int) error {
 
 // open opens the file, if there is one.
 func (g *growing) open() error {
-	f, err := durable.OpenRegular(g.path)
+	f, err := durable.OpenSole(g.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
