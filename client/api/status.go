@@ -24,7 +24,7 @@ type Status struct {
 	Paused     []StatusMark   `json:"paused" nullable:"false" doc:"The nodes that are not restarted by themselves when they end."`
 	Commands   []string       `json:"commands" nullable:"false" doc:"The nodes of the deployed configuration that are no Zeek nodes, but run a command."`
 	Operations []Operation    `json:"operations" nullable:"false" doc:"The operations that run, without their steps."`
-	Versions   []HostVersions `json:"versions" nullable:"false" doc:"What the instances run that are connected. Instances with the same versions are one entry."`
+	Versions   []HostVersions `json:"versions" nullable:"false" doc:"What the instances run that are connected. Instances with the same answers are one entry."`
 }
 
 // HostVersions says what some instances run.
@@ -32,6 +32,7 @@ type HostVersions struct {
 	Instances []string `json:"instances" nullable:"false"`
 	Version   string   `json:"version,omitempty" doc:"The version of the agents. Absent if they did not tell."`
 	Zeek      string   `json:"zeek,omitempty" doc:"The version of the Zeek that the agents start."`
+	LimitsBy  string   `json:"limits_by,omitempty" doc:"What bounds the nodes, as in the host."`
 }
 
 // InstanceCount counts instances by their standing.

@@ -112,6 +112,9 @@ func versionsText(all []api.HostVersions) string {
 		if v.Zeek != "" {
 			programs = append(programs, "Zeek "+v.Zeek)
 		}
+		if v.LimitsBy != "" {
+			programs = append(programs, "limits by "+v.LimitsBy)
+		}
 		parts = append(parts, cmp.Or(strings.Join(programs, ", "), "not told")+" on "+on)
 	}
 	if len(all) > most {

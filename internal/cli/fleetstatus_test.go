@@ -22,7 +22,7 @@ func clusterAnswers(n int, change func(*api.Status)) map[string]any {
 			Revision: 12, State: api.Deployed, When: noon.Add(-76 * time.Hour), Who: "ann", Note: "more workers", Kind: api.KindDeploy, ID: "x", Kept: true,
 		},
 		Wrong: []api.StatusDetail{}, Stopped: []api.StatusMark{}, Paused: []api.StatusMark{}, Commands: []string{}, Operations: []api.Operation{},
-		Versions:  []api.HostVersions{{Instances: []string{"sensor-1", "sensor-2", "sensor-3"}, Version: "1.2.3", Zeek: "8.2.2"}},
+		Versions:  []api.HostVersions{{Instances: []string{"sensor-1", "sensor-2", "sensor-3"}, Version: "1.2.3", Zeek: "8.2.2", LimitsBy: "systemd"}},
 		Instances: api.InstanceCount{Total: 3, Ready: 3},
 	}
 	var nodes []api.Node

@@ -226,13 +226,14 @@ func TestStatusOfVersionsAndCommands(t *testing.T) {
 	told := &agents{tell: tellsAll, hosts: []mgmt.HostReport{
 		host("a", "v1", "8.2.2"), host("b", "v2", "8.2.2"), host("c", "v1", "8.2.2"), {Instance: "d", Present: true, Err: "Zeek's own"}, away,
 	}}
+	told.hosts[1].Facts.LimitsBy = "systemd"
 	s := serve(t, web.Config{Cluster: f, Agents: told}, nil)
 	got, err := s.client("viewer").Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []api.HostVersions{
-		{Instances: []string{"a", "c"}, Version: "v1", Zeek: "8.2.2"}, {Instances: []string{"b"}, Version: "v2", Zeek: "8.2.2"}, {Instances: []string{"d"}},
+		{Instances: []string{"a", "c"}, Version: "v1", Zeek: "8.2.2"}, {Instances: []string{"b"}, Version: "v2", Zeek: "8.2.2", LimitsBy: "systemd"}, {Instances: []string{"d"}},
 	}
 	if diff := cmp.Diff(want, got.Versions); diff != "" {
 		t.Error(diff)

@@ -112,20 +112,20 @@ func (s views) versions(ctx context.Context) []api.HostVersions {
 	if err != nil {
 		return list // the status does without
 	}
-	at := map[[2]string]int{}
+	at := map[[3]string]int{}
 	for _, h := range hosts {
 		if !h.Present {
 			continue
 		}
-		var key [2]string
+		var key [3]string
 		if h.Facts != nil {
-			key = [2]string{h.Facts.Version, h.Facts.ZeekVersion}
+			key = [3]string{h.Facts.Version, h.Facts.ZeekVersion, h.Facts.LimitsBy}
 		}
 		i, known := at[key]
 		if !known {
 			i = len(list)
 			at[key] = i
-			list = append(list, api.HostVersions{Version: key[0], Zeek: key[1]})
+			list = append(list, api.HostVersions{Version: key[0], Zeek: key[1], LimitsBy: key[2]})
 		}
 		list[i].Instances = append(list[i].Instances, string(h.Instance))
 	}
