@@ -22,6 +22,8 @@ func openGroups(ctx context.Context, set settings.Agent, log *slog.Logger) (*cgr
 	switch {
 	case groups.Way() == cgroup.Rlimit && set.Process.LimitsBy != settings.LimitsRlimit:
 		log.Info("nodes are bounded by rlimits: each process by itself, and without CPU weights", "why", why)
+	case groups.Unbounded() != "":
+		log.Warn("nodes have groups, and this kernel cannot bound all with them: rlimits bound memory, and there are no CPU weights", "by", string(groups.Way()), "lacks", groups.Unbounded())
 	default:
 		log.Info("nodes are bounded", "by", string(groups.Way()))
 	}

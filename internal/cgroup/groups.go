@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -51,6 +52,9 @@ type Groups struct {
 	way  Way
 	fs   tree
 	base string // for Direct: the directory below which the groups are
+	// For Systemd: what the groups of this kernel do not bound. A kernel can have groups without
+	// the controllers, as with cgroup_disable=memory, and systemd does not complain.
+	noMemory, noCPU bool
 
 	mu     sync.Mutex
 	places map[int]place // by PID
@@ -121,7 +125,40 @@ func (g *Groups) openSystemd(ctx context.Context) error {
 	if os.Geteuid() != 0 {
 		return errors.New("only an agent that is root may make scopes")
 	}
+	g.noMemory, g.noCPU = !g.controls("memory"), !g.controls("cpu")
 	return g.cfg.Manager.Reach(ctx)
+}
+
+// controls reports whether the kernel has a controller for control groups, of version 2 or 1.
+func (g *Groups) controls(controller string) bool {
+	if text, err := os.ReadFile(path.Join(g.cfg.Root, "cgroup.controllers")); err == nil {
+		return slices.Contains(strings.Fields(string(text)), controller)
+	}
+	_, err := os.Stat(path.Join(g.cfg.Root, controller))
+	return err == nil
+}
+
+// Unbounded says what the groups cannot bound here. It is empty if they bound everything.
+func (g *Groups) Unbounded() string {
+	var lacks []string
+	if g.noMemory {
+		lacks = append(lacks, "memory")
+	}
+	if g.noCPU {
+		lacks = append(lacks, "cpu")
+	}
+	return strings.Join(lacks, " and ")
+}
+
+// unbounded fails if the group of a process does not bound what the limits say.
+func (g *Groups) unbounded(l proc.Limits) error {
+	switch {
+	case g.noCPU && l.CPUWeight != 0:
+		return errors.New("the control groups of this kernel know no CPU weights: it has no controller for cpu")
+	case g.noMemory && l.MemoryBytes != 0:
+		return errors.New("the control groups of this kernel bound no memory: it has no controller for memory")
+	}
+	return nil
 }
 
 // Enter implements proc.Control.
@@ -136,7 +173,7 @@ func (g *Groups) Enter(ctx context.Context, node string, pid int, l proc.Limits)
 			return err
 		}
 	}
-	return g.find(pid)
+	return errors.Join(g.find(pid), g.unbounded(l))
 }
 
 // Limit implements proc.Control. A process that has no group yet gets one: a zeekfleet without
@@ -151,7 +188,7 @@ func (g *Groups) Limit(ctx context.Context, node string, pid int, l proc.Limits)
 	}
 	switch {
 	case g.way == Systemd && p.scope != "":
-		return g.cfg.Manager.SetLimits(ctx, p.scope, systemdLimits(l))
+		return errors.Join(g.cfg.Manager.SetLimits(ctx, p.scope, systemdLimits(l)), g.unbounded(l))
 	case g.way == Direct && g.owns(p.dir):
 		return writeLimits(p.dir, l)
 	}

@@ -44,7 +44,19 @@ func bound(args []string) error {
 	if args[0] == "limit" {
 		do = groups.Limit
 	}
-	return do(context.Background(), args[1], pid, proc.Limits{MemoryBytes: memory, CPUWeight: weight})
+	err = do(context.Background(), args[1], pid, proc.Limits{MemoryBytes: memory, CPUWeight: weight})
+	has, _ := os.ReadFile("/sys/fs/cgroup/cgroup.controllers")
+	for controller, demanded := range map[string]bool{"memory": memory != 0, "cpu": weight != 0} {
+		lacks := len(has) > 0 && !strings.Contains(" "+strings.TrimSpace(string(has))+" ", " "+controller+" ")
+		if demanded && lacks {
+			// systemd takes the limit, and the kernel does not know it.
+			if err == nil || !strings.Contains(err.Error(), "of this kernel") || !strings.Contains(groups.Unbounded(), controller) {
+				return fmt.Errorf("nobody says that the kernel has no controller for %s: %v", controller, err)
+			}
+			return nil
+		}
+	}
+	return err
 }
 
 // A real systemd makes scopes with the limits of nodes, and changes them.

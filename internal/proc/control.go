@@ -16,9 +16,9 @@ import (
 // goroutine.
 type Control interface {
 	// Enter puts a process, which has not executed its program yet, into a group of its own with
-	// these limits.
+	// these limits. If the group does not bound what they say, Enter fails.
 	Enter(ctx context.Context, node string, pid int, l Limits) error
-	// Limit gives the group of a process other limits.
+	// Limit gives the group of a process other limits. It fails as Enter does.
 	Limit(ctx context.Context, node string, pid int, l Limits) error
 	// Ended says whether the kernel has ended a process for lack of memory. It is called once,
 	// when the process has ended and is not yet reaped.
@@ -43,7 +43,7 @@ func (p *process) confine(ctx context.Context) {
 			return
 		}
 		if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			p.host.log.Warn("node has no control group: its memory is bounded by rlimits", "node", p.rec.Name, "err", err)
+			p.host.log.Warn("no control group bounds the node: rlimits bound its memory", "node", p.rec.Name, "err", err)
 		}
 		p.lacks = err
 	}

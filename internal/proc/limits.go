@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -103,12 +104,23 @@ func (l Limits) setCore() error {
 // It leaves the hard limit alone: without privileges nobody could raise that again.
 func setMemory(pid int, bytes uint64) error {
 	var has unix.Rlimit
-	if err := unix.Prlimit(pid, unix.RLIMIT_DATA, nil, &has); err != nil {
+	err := unix.Prlimit(pid, unix.RLIMIT_DATA, nil, &has)
+	foreign := errors.Is(err, unix.EPERM)
+	if foreign {
+		has, err = shownMemory(pid) // everybody may read that
+	}
+	if err != nil {
 		return fmt.Errorf("limit of memory: %w", err)
 	}
 	want := bytes
 	if want == 0 {
 		want = has.Max
+	}
+	if want == has.Cur {
+		return nil
+	}
+	if foreign {
+		return errors.New("limit of memory: the agent may not change that of a process of another user; it needs CAP_SYS_RESOURCE, or restart the node")
 	}
 	if want > has.Max {
 		return fmt.Errorf("limit of %d bytes of memory: the process may have at most %d; restart it", bytes, has.Max)
@@ -117,6 +129,32 @@ func setMemory(pid int, bytes uint64) error {
 		return fmt.Errorf("limit of %d bytes of memory: %w", bytes, err)
 	}
 	return nil
+}
+
+// shownMemory reads the bounds of a process's memory from what the kernel shows of it.
+func shownMemory(pid int) (unix.Rlimit, error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/limits")
+	if err != nil {
+		return unix.Rlimit{}, err
+	}
+	for line := range strings.Lines(string(text)) {
+		rest, ok := strings.CutPrefix(line, "Max data size ")
+		fields := strings.Fields(rest)
+		if !ok || len(fields) < 2 {
+			continue
+		}
+		soft, err1 := shownLimit(fields[0])
+		hard, err2 := shownLimit(fields[1])
+		return unix.Rlimit{Cur: soft, Max: hard}, errors.Join(err1, err2)
+	}
+	return unix.Rlimit{}, errors.New("the kernel does not show it")
+}
+
+func shownLimit(text string) (uint64, error) {
+	if text == "unlimited" {
+		return unlimited, nil
+	}
+	return strconv.ParseUint(text, 10, 64)
 }
 
 // setNice sets the priority of a thread; 0 stands for this one.
