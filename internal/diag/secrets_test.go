@@ -50,7 +50,15 @@ func TestSecretsAreTakenOutOfPlans(t *testing.T) {
 		Name: "w", Env: map[string]string{"DB": "hunter2hunter2", "MODE": "x"},
 		Options: []mgmt.Option{{Name: "Site::api_key", Value: "geheim"}, {Name: "Site::zone", Value: "dmz"}, {Name: "Site::url", Value: "https://u:p@h/"}},
 	}}
+	plan.Node.RunOptions = []mgmt.Option{{Name: "Site::token", Value: "offener Sesam"}}
+	plan.Node.Command = []string{"/bin/feed", "--password", "pass word", "--api-key=kk", "--mode=fast", "--token-file", "-v"}
 	got := s.Plan(plan)
+	if got.Node.RunOptions[0].Value != "(removed)" {
+		t.Errorf("options of the running node: %v", got.Node.RunOptions)
+	}
+	if words := strings.Join(got.Node.Command, " "); words != "/bin/feed --password (removed) --api-key=(removed) --mode=fast --token-file -v" {
+		t.Errorf("command: %s", words)
+	}
 	if got.Node.Env["DB"] != "(removed)" || got.Node.Env["MODE"] != "(removed)" || len(got.Node.Env) != 2 {
 		t.Errorf("environment: %v", got.Node.Env)
 	}
@@ -66,6 +74,21 @@ func TestSecretsAreTakenOutOfPlans(t *testing.T) {
 	}
 	if len((&diag.Secrets{}).Removed()) != 0 {
 		t.Error("something was removed from nothing")
+	}
+}
+
+// A value of the environment may be a part of what frames a key, and texts have values in quotes.
+func TestSecretsHideNoOtherSecrets(t *testing.T) {
+	var s diag.Secrets
+	s.KnowEnv(map[string]string{"KIND": "PRIVATE", "PART": "MHcCAQ", "ODD": "say \"friend\"\n", "WORD": "zeekfleet"})
+	for in, want := range map[string]string{
+		"-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\nxyz\n-----END EC PRIVATE KEY-----": "(removed)",
+		`{"said":"say \"friend\"\n"}`:   `{"said":"(removed)"}`,
+		"password=zeekfleet-geheim, ok": "password=(removed), ok",
+	} {
+		if got := s.Text(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
 	}
 }
 
