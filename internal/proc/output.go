@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -37,6 +38,9 @@ func (o outputs) open(dir, path string) (*os.File, Output, error) {
 	} else {
 		// The file is in the node's directory, where we make no links.
 		path, follow = filepath.Join(dir, path), unix.O_NOFOLLOW
+		if err := removeTrap(dir, path); err != nil {
+			return nil, Output{}, err
+		}
 	}
 	if size, ok := regularSize(path); ok && size > o.limit {
 		if err := o.shift(path); err != nil {
@@ -63,6 +67,30 @@ func (o outputs) open(dir, path string) (*os.File, Output, error) {
 	}
 	size, _ := regularSize(path)
 	return f, Output{Path: path, Offset: size}, nil
+}
+
+// removeTrap makes room for an output file in the directory of a node that runs as another user: a
+// link, a pipe or a directory at the path would keep the node from starting ever again, and another
+// user's file with a name there is not the node's. Elsewhere they stay: an operator has put them there.
+func removeTrap(dir, path string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Uid == 0 || int64(st.Uid) == int64(os.Geteuid()) {
+		return nil
+	}
+	there, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if st, ok := there.Sys().(*syscall.Stat_t); ok && there.Mode().IsRegular() && st.Nlink == 1 {
+		return nil
+	}
+	return os.RemoveAll(path)
 }
 
 // realPath returns path with its links resolved, or path itself if there is no such

@@ -137,20 +137,35 @@ func TestTheGroupOfAUserMayRead(t *testing.T) {
 	}
 }
 
-// A node's user can give a file of somebody else the name of the node's output.
-func TestOutputOfANodeIsNoFileOfSomebodyElse(t *testing.T) {
-	roottest.Need(t, "gives a directory away")
-	f := newFleet(t, t.TempDir(), proc.Config{})
-	spec := f.spec("worker-1", "")
-	spec.Stdout = "stdout"
-	precious := filepath.Join(t.TempDir(), "precious")
-	if err := errors.Join(
-		os.MkdirAll(spec.Dir, 0o755), os.WriteFile(precious, nil, 0o600), os.Link(precious, filepath.Join(spec.Dir, "stdout")), os.Chown(spec.Dir, 54321, 54321),
-	); err != nil {
-		t.Fatal(err)
-	}
-	f.start(spec)
-	if failed := next[proc.StartFailed](f); !strings.Contains(failed.Err.Error(), "hard links") {
-		t.Errorf("got %v", failed.Err)
+// A node's user can put anything in the place of the node's output: to change somebody else's file, or
+// so that the node never starts again.
+func TestOutputOfANodeIsAFileOfItsOwn(t *testing.T) {
+	roottest.Need(t, "gives directories away")
+	for name, plant := range map[string]func(path, precious string) error{
+		"another name of a file": func(path, precious string) error { return os.Link(precious, path) },
+		"a link":                 func(path, precious string) error { return os.Symlink(precious, path) },
+		"a pipe":                 func(path, _ string) error { return syscall.Mkfifo(path, 0o600) },
+		"a directory":            func(path, _ string) error { return os.MkdirAll(path+"/below", 0o755) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(t, t.TempDir(), proc.Config{})
+			spec := f.spec("worker-1", "")
+			spec.Argv, spec.Stdout = []string{"echo", "said"}, "stdout"
+			precious, out := filepath.Join(t.TempDir(), "precious"), filepath.Join(spec.Dir, "stdout")
+			if err := errors.Join(
+				os.MkdirAll(spec.Dir, 0o755), os.WriteFile(precious, nil, 0o600), plant(out, precious), os.Chown(spec.Dir, 54321, 54321),
+			); err != nil {
+				t.Fatal(err)
+			}
+			f.start(spec)
+			next[proc.Started](f)
+			next[proc.Exited](f)
+			if text, err := os.ReadFile(out); string(text) != "said\n" || err != nil {
+				t.Errorf("the output is %q, %v", text, err)
+			}
+			if text, err := os.ReadFile(precious); len(text) != 0 || err != nil {
+				t.Errorf("another file has %q, %v", text, err)
+			}
+		})
 	}
 }
