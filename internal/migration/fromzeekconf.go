@@ -70,6 +70,11 @@ func FromZeekConf(files []zeekctl.File, o Options) (*Result, error) {
 	}
 	r := &Result{From: ZeekConf, Cluster: f.draft.b.String(), Hosts: names.hosts, Processes: f.processes}
 	r.Settings = f.settings()
+	if r.Listen = r.listenAddress(); r.Listen != "" {
+		var control settings
+		control.put("controller.listen_address", r.Listen, "the host of the manager, where agents and clients reach the controller")
+		r.Settings = append(r.Settings, SettingsFile{"controller.yaml", "the controller", control.text("Settings of the controller.")})
+	}
 	r.Findings = f.found.list
 	return r, r.verify()
 }
@@ -364,8 +369,9 @@ func (f *fromConf) settings() []SettingsFile {
 			head[0] = "Settings of every agent, made from " + path.Base(c.File) + "."
 			file.Name, file.For = "agent.yaml", "every agent"
 		}
-		file.Text = f.agents[i].text(head...)
 		if len(f.agents[i].values) > 0 {
+			f.agents[i].service(f.processes)
+			file.Text = f.agents[i].text(head...)
 			files = append(files, file)
 		}
 		if same {

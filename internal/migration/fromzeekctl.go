@@ -57,7 +57,11 @@ func FromZeekctl(files zeekctl.Files, o Options) (*Result, error) {
 	f.write()
 	r := &Result{From: Zeekctl, Cluster: f.draft.b.String(), Findings: f.found.list, Hosts: names.hosts, Processes: f.processes, Base: base}
 	r.Spool, r.StopTimeout = site.Option("SpoolDir"), time.Duration(site.Number("StopTimeout"))*time.Second
+	if r.Listen = r.listenAddress(); r.Listen != "" {
+		f.control.put("controller.listen_address", r.Listen, "the host of the manager, where agents and clients reach the controller")
+	}
 	if len(f.agent.values) > 0 {
+		f.agent.service(f.processes)
 		r.Settings = append(r.Settings, SettingsFile{"agent.yaml", "every agent", f.agent.text("Settings of every agent, made from zeekctl's files.")})
 	}
 	if len(f.control.values) > 0 {

@@ -143,8 +143,16 @@ func (h *Handover) daemons(r *Result, settings string) {
 			append(controller, "systemctl enable --now zeekfleet-controller zeekfleet-agent")...)
 		return
 	}
-	add("Start a controller on the host of the manager, as a service, with an address that all hosts reach (controller.listen_address).",
-		append(controller, "systemctl enable --now zeekfleet-controller")...)
+	text, address := "Start a controller on the host of the manager, as a service.", r.Listen
+	if address == "" {
+		address = "ADDRESS-OF-THE-CONTROLLER"
+		where := "/etc/zeekfleet/controller.yaml"
+		if file("controller.yaml") {
+			where = path.Join(settings, "controller.yaml")
+		}
+		text += " Before that, write an address of it that all hosts reach into " + where + " (controller.listen_address)."
+	}
+	add(text, append(controller, "systemctl enable --now zeekfleet-controller")...)
 	for _, host := range r.Hosts {
 		name := string(host.Instance) + ".agent.yaml"
 		if !file(name) {
@@ -155,7 +163,7 @@ func (h *Handover) daemons(r *Result, settings string) {
 		if file(name) {
 			commands = append(commands, install(name, "agent.yaml")...)
 		}
-		commands = append(commands, "zeekfleet agent join ADDRESS-OF-THE-CONTROLLER --token TOKEN", "systemctl enable --now zeekfleet-agent")
+		commands = append(commands, "zeekfleet agent join "+address+" --token TOKEN", "systemctl enable --now zeekfleet-agent")
 		add(fmt.Sprintf("Let %s join as instance %s, and start its agent. It starts no node yet.", host.Name, host.Instance), commands...)
 	}
 }

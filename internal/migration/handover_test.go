@@ -102,6 +102,19 @@ func TestHandoverFromZeekctl(t *testing.T) {
 	}
 }
 
+// A manager with an address is where the controller is: no command has a gap.
+func TestHandoverNamesTheController(t *testing.T) {
+	h := host{t, t.TempDir()}
+	r, err := migration.FromZeekctl(zeekctl.Files{
+		Node:    zeekctl.File{Name: "node.cfg", Text: []byte(strings.ReplaceAll(checked, "host=mgr", "host=10.1.0.1"))},
+		Options: zeekctl.File{Name: "zeekctl.cfg", Text: []byte("SpoolDir = " + filepath.Join(h.dir, "spool") + "\n")},
+	}, importing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Check(t, "testdata/handover/addresses.txt", h.handover(r)+r.SettingsComment(), *update)
+}
+
 func TestHandoverOfAStandaloneZeek(t *testing.T) {
 	h := host{t, t.TempDir()}
 	r, err := migration.FromZeekctl(zeekctl.Files{

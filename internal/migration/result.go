@@ -2,6 +2,7 @@ package migration
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"sort"
 	"strings"
@@ -94,6 +95,30 @@ type Result struct {
 	Base        string        `json:"-"`
 	Spool       string        `json:"-"`
 	StopTimeout time.Duration `json:"-"`
+	// Listen is the address of the controller, if the files tell it.
+	Listen string `json:"-"`
+}
+
+// listenAddress returns the address at which all hosts reach a controller on the host of the
+// manager. It is empty if there is one host, or if the files have a name for that host: the
+// import asks no resolver.
+func (r *Result) listenAddress() string {
+	if len(r.Hosts) < 2 {
+		return ""
+	}
+	at := slices.IndexFunc(r.Processes, func(p Process) bool { return p.Role == mgmt.Manager })
+	if at < 0 {
+		return ""
+	}
+	host := slices.IndexFunc(r.Hosts, func(h Host) bool { return h.Instance == r.Processes[at].Instance })
+	if host < 0 {
+		return ""
+	}
+	addr, err := netip.ParseAddr(r.Hosts[host].Name)
+	if err != nil || addr.IsLoopback() || addr.Zone() != "" {
+		return ""
+	}
+	return addr.String()
 }
 
 // SettingsComment returns the settings as comments, to stand behind a cluster file.
@@ -183,7 +208,30 @@ func (s *settings) addWords(key, place string, words ...string) {
 	s.set(key, v)
 }
 
-// text renders the settings as YAML: a section for the first word of the keys.
+// service adds what the files of the packages say, in whose place an import's settings stand.
+// Without it, an agent obeys no controller that a service runs beside it, and runs Zeek as
+// root. A driver in user space needs root.
+func (s *settings) service(processes []Process) {
+	s.put("local_users", "zeekfleet", "as in the package's file: the controller of the same host runs as this user")
+	if !slices.ContainsFunc(processes, Process.needsRoot) {
+		s.put("agent.node_user", "zeek", "as in the package's file: Zeek runs as this user, and as root without this line")
+	}
+}
+
+// needsRoot reports whether a process captures in a way that needs more than CAP_NET_RAW, as
+// far as its interface and its variables tell.
+func (p Process) needsRoot() bool {
+	for name := range p.Env {
+		if strings.HasPrefix(name, "SNF_") || strings.HasPrefix(name, "PCAP_PF_RING_") {
+			return true
+		}
+	}
+	packets, _, named := strings.Cut(p.Interface, "::")
+	return named && packets != "af_packet"
+}
+
+// text renders the settings as YAML: a section for the first word of the keys. A key of one
+// word stands outside of sections.
 func (s *settings) text(head ...string) string {
 	keys := make([]string, 0, len(s.values))
 	for key := range s.values {
@@ -198,13 +246,17 @@ func (s *settings) text(head ...string) string {
 	for _, key := range keys {
 		v := s.values[key]
 		first, rest, _ := strings.Cut(key, ".")
-		if first != section {
+		indent := "  "
+		switch {
+		case rest == "":
+			section, rest, indent = "", first, ""
+		case first != section:
 			section = first
 			b.WriteString(first + ":\n")
 		}
 		for _, place := range v.places {
 			if place != "" {
-				b.WriteString("  # " + place + "\n")
+				b.WriteString(indent + "# " + place + "\n")
 			}
 		}
 		value := scalar(v.words[0])
@@ -215,7 +267,7 @@ func (s *settings) text(head ...string) string {
 			}
 			value = "[" + strings.Join(items, ", ") + "]"
 		}
-		fmt.Fprintf(&b, "  %s: %s\n", rest, value)
+		fmt.Fprintf(&b, "%s%s: %s\n", indent, rest, value)
 	}
 	return b.String()
 }
