@@ -30,6 +30,8 @@ func TestMain(m *testing.M) {
 		os.Exit(saverMain(os.Args[1]))
 	case "opener":
 		os.Exit(openerMain(os.Args[1]))
+	case "another user":
+		os.Exit(anotherUserMain(os.Args[1]))
 	case "full disk":
 		os.Exit(fullDiskMain(os.Args[1]))
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -44,8 +45,29 @@ func explain(path, withoutIt string, err error) error {
 		return fmt.Errorf("state file %s was %w; run that zeekfleet, or a later one", path, err)
 	case errors.Is(err, ErrDamaged):
 		return fmt.Errorf("state file %s is %w; restore a copy of it, or move it away%s", path, err, then(withoutIt))
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("open state file %s: %w%s", path, err, ofAnotherUser(filepath.Dir(path)))
 	}
 	return fmt.Errorf("open state file %s: %w", path, err)
+}
+
+// ofAnotherUser says what to do if a directory belongs to another user than this program's: a
+// daemon that root has started by hand becomes a service with a user of its own.
+func ofAnotherUser(dir string) string {
+	var st unix.Stat_t
+	own := os.Geteuid()
+	if err := unix.Stat(dir, &st); err != nil || int64(st.Uid) == int64(own) {
+		return ""
+	}
+	return fmt.Sprintf("; %s belongs to user %s, and this program runs as %s: run it as that user, or give it the directory (chown -R %[3]s: %[1]s)",
+		dir, userName(strconv.FormatUint(uint64(st.Uid), 10)), userName(strconv.Itoa(own)))
+}
+
+func userName(uid string) string {
+	if found, err := user.LookupId(uid); err == nil {
+		return found.Username
+	}
+	return uid
 }
 
 // then returns the end of a sentence, after a colon, or "" for an empty text.
