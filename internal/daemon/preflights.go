@@ -70,5 +70,5 @@ func (c AgentConfig) preflight() launch.Preflight {
 // findings answers a Preflight. The end of ctx ends the search for findings.
 func (c AgentConfig) findings(ctx context.Context, e agent.Preflight) agent.Preflighted {
 	report := c.preflight().Run(ctx, e.Start, c.Processes.PIDs)
-	return agent.Preflighted{ID: e.ID, Findings: report.Findings, Unfinished: report.Unfinished, Doubts: report.Capture}
+	return agent.Preflighted{ID: e.ID, Findings: report.Findings, Unfinished: report.Unfinished, Doubts: launch.PlanDoubts(report, e.Start)}
 }

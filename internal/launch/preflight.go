@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -56,6 +57,16 @@ func (p Preflight) Run(ctx context.Context, plans []mgmt.Plan, running func() []
 	report := preflight.Run(ctx, cfg, checks)
 	report.Findings = append(findings, report.Findings...)
 	return report
+}
+
+// PlanDoubts returns what a plan says about this host after the preflight of these plans. That
+// the traffic between hosts is open to others is part of it: a change of the cluster backend can
+// bring that about. What other programs of one host could do is not: it would stand in each plan.
+func PlanDoubts(report preflight.Report, plans []mgmt.Plan) []string {
+	if len(plans) > 0 && !plans[0].OneInstance {
+		return slices.Concat(report.Doubts, report.Capture)
+	}
+	return report.Capture
 }
 
 // makeScratch makes a directory that other users can pass, because one may run the checks.

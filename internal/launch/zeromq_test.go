@@ -215,6 +215,12 @@ func TestWhoHasNoKeysIsToldWhy(t *testing.T) {
 			if warned := strings.Join(p.ClusterWarnings, "\n"); !strings.Contains(warned, tt.warning) || tt.warning == "" && warned != "" {
 				t.Errorf("warnings %q, want %q", warned, tt.warning)
 			}
+			plan, _ := mgmt.PlanFor(c.config, "manager")
+			check, err := c.Check(plan, t.TempDir())
+			doubts := launch.PlanDoubts(preflight.Report{Doubts: check.Doubts, Capture: []string{"a ring is small"}}, []mgmt.Plan{plan})
+			if want := 1 + min(len(tt.warning), len(tt.where), 1); err != nil || len(doubts) != want {
+				t.Errorf("a plan has %q, %v, want %d doubts", doubts, err, want)
+			}
 		})
 	}
 }
