@@ -269,12 +269,14 @@ func (p *process) bury() {
 
 // heard notes that the agent hears of the process's beginning or its end.
 func (p *process) heard(ev agent.Event) {
-	if _, begins := ev.(agent.Started); begins {
+	switch ev.(type) {
+	case agent.Started:
 		p.known = p.home.life
 		return
-	}
-	if _, fails := ev.(agent.StopFailed); fails {
+	case agent.StopFailed:
 		p.stopped, p.stuck = 0, p.home.life
+		return
+	case agent.Limited:
 		return
 	}
 	p.home.book.unheard[p.name] = 0                           // no other process of the node begins before the agent hears of this end
