@@ -123,6 +123,39 @@ func TestErrorInAScriptIsQuoted(t *testing.T) {
 	}
 }
 
+// A Zeek that falls at the end of a check says nothing about the scripts, and is asked again,
+// once. One that has named an error is not.
+func TestCheckThatAFaultEndsIsRepeatedOnce(t *testing.T) {
+	for name, tt := range map[string]struct {
+		script  string
+		runs    int
+		problem string
+	}{
+		"once":           {`[ -e again ] && exit 0; kill -SEGV $$`, 2, ""},
+		"each time":      {`kill -SEGV $$`, 2, "its scripts do not load: signal: segmentation fault"},
+		"with an error":  {`echo 'error in x.zeek, line 1: bad' >&2; kill -ABRT $$`, 1, "its scripts do not load: error in x.zeek, line 1: bad"},
+		"killed by root": {`kill -KILL $$`, 1, "its scripts do not load: signal: killed"},
+		"exited":         {`exit 3`, 1, "its scripts do not load: exit status 3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			marks := filepath.Join(t.TempDir(), "marks")
+			script := "ulimit -c 0; echo x >>" + marks + "; [ $(wc -l <" + marks + ") = 2 ] && touch again; " + tt.script
+			found := findings(t.Context(), Config{}, []Check{{Node: "n", Argv: []string{"/bin/sh", "-c", script}}})
+			text, _ := os.ReadFile(marks) // a check that did not run has left no file
+			if runs := strings.Count(string(text), "x"); runs != tt.runs {
+				t.Errorf("%d runs, want %d", runs, tt.runs)
+			}
+			problem := ""
+			if len(found) > 0 {
+				problem = found[0].Problem
+			}
+			if problem != tt.problem {
+				t.Errorf("problem %q, want %q", problem, tt.problem)
+			}
+		})
+	}
+}
+
 func TestHangingScriptCheckIsUnfinished(t *testing.T) {
 	c := checked(t, "n", []string{"FAKEZEEK_PARSE=1h"})
 	got := Run(t.Context(), Config{Timeout: 10 * time.Millisecond}, []Check{c})

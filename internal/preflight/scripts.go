@@ -108,7 +108,7 @@ func (g *group) run(ctx context.Context, cfg Config) ([]mgmt.Finding, error) {
 	if ctx.Err() != nil {
 		return nil, errUnfinished
 	}
-	out, err := capture(ctx, cfg, c)
+	out, err := captureTwice(ctx, cfg, c)
 	switch {
 	case errors.Is(err, errUnfinished):
 		return nil, err
