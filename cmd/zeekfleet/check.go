@@ -22,7 +22,8 @@ func newCheckCommand(s streams) *cobra.Command {
 		Long: "Check whether the nodes of a cluster could run on this host, as the agent does\n" +
 			"before a deployment: ports, interfaces, scripts, processors, permissions, room\n" +
 			"on disk. The check changes nothing. The controller and the agent need not run.\n" +
-			"It prints one line for each problem, or \"ok\".",
+			"It prints one line for each problem, or \"ok\". It knows this host alone:\n" +
+			"\"zeekfleet plan\" lets every host of the cluster make these checks.",
 		Args: wantArgs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			status, err := runCheck(cmd, s, args[0])
@@ -45,7 +46,7 @@ func runCheck(cmd *cobra.Command, s streams, path string) (status int, err error
 	if err != nil {
 		return cli.StatusFailed, err
 	}
-	cluster, err := readCluster(path, s.in, s.err, func(name mgmt.InstanceName) (mgmt.Hardware, error) {
+	cluster, err := readCluster(path, s.in, s.err, "zeekfleet plan "+path+", which checks every host", func(name mgmt.InstanceName) (mgmt.Hardware, error) {
 		if string(name) != set.Name {
 			return mgmt.Hardware{}, clusterfile.ErrElsewhere
 		}

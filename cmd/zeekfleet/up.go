@@ -103,7 +103,8 @@ func runUp(cmd *cobra.Command, args []string, cfg up.Config) error {
 	cfg.Source = "the default cluster"
 	cfg.Version = programVersion()
 	if len(args) == 1 {
-		cluster, err := readCluster(args[0], cmd.InOrStdin(), cmd.ErrOrStderr(), func(mgmt.InstanceName) (mgmt.Hardware, error) { return app.Hardware(), nil })
+		cluster, err := readCluster(args[0], cmd.InOrStdin(), cmd.ErrOrStderr(), "zeekfleet up without a file, and then zeekfleet deploy "+args[0]+" in another terminal",
+			func(mgmt.InstanceName) (mgmt.Hardware, error) { return app.Hardware(), nil })
 		if err != nil {
 			return err
 		}
@@ -120,13 +121,14 @@ func runUp(cmd *cobra.Command, args []string, cfg up.Config) error {
 }
 
 // readCluster reads a cluster file and writes its warnings. It does not write the
-// file's doubts; each caller decides about them.
-func readCluster(path string, stdin io.Reader, warnings io.Writer, hardware func(mgmt.InstanceName) (mgmt.Hardware, error)) (*clusterfile.Cluster, error) {
+// file's doubts; each caller decides about them. instead is the command for a file with
+// directories of bundles.
+func readCluster(path string, stdin io.Reader, warnings io.Writer, instead string, hardware func(mgmt.InstanceName) (mgmt.Hardware, error)) (*clusterfile.Cluster, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "" // nodes without an instance then go to agent-localhost
 	}
-	cluster, err := clusterfile.Read(path, stdin, clusterfile.Options{Hostname: host, Hardware: hardware})
+	cluster, err := clusterfile.Read(path, stdin, clusterfile.Options{Hostname: host, Hardware: hardware, Pack: packsNone(instead)})
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +136,14 @@ func readCluster(path string, stdin io.Reader, warnings io.Writer, hardware func
 		fmt.Fprintln(warnings, "zeekfleet: warning: "+w)
 	}
 	return cluster, nil
+}
+
+// packsNone refuses to make bundles of directories: a command that asks no controller has no
+// place for them.
+func packsNone(instead string) func(string, string) (mgmt.BundleHash, error) {
+	return func(string, string) (mgmt.BundleHash, error) {
+		return "", fmt.Errorf("only a controller takes the directory of a bundle, and this command asks none: use %s", instead)
+	}
 }
 
 // programName returns the command by which a user runs this program again. called

@@ -142,6 +142,7 @@ var adminCommands = map[string]struct {
 		asked:  []string{"GET /api/v1/", `POST /api/v1/tokens {"instance":"sensor-1"}`},
 		stdout: "zeekfleet agent --join 192.0.2.1 --token " + token + "\n",
 		stderr: "zeekfleet: run this line on the sensor: it joins as sensor-1, once, until NOON\n" +
+			"zeekfleet: on a sensor with services write agent join 192.0.2.1 in place of agent --join 192.0.2.1, and then: systemctl enable --now zeekfleet-agent\n" +
 			"zeekfleet: to revoke the token: zeekfleet token revoke bbbbbbbb\n",
 	},
 	"token create, all settings": {
@@ -154,6 +155,7 @@ var adminCommands = map[string]struct {
 		asked:  []string{`POST /api/v1/tokens {"instance":"sensor-1","ttl_seconds":5400,"uses":3}`},
 		stdout: "zeekfleet agent --join [2001:db8::1]:4000 --token " + token + "\n",
 		stderr: "zeekfleet: run this line on the sensor: it joins as sensor-1, up to 3 times, until NOON\n" +
+			"zeekfleet: on a sensor with services write agent join [2001:db8::1]:4000 in place of agent --join [2001:db8::1]:4000, and then: systemctl enable --now zeekfleet-agent\n" +
 			"zeekfleet: to revoke the token: zeekfleet token revoke bbbbbbbb\n",
 	},
 	"token create, a bad address": {
@@ -173,6 +175,7 @@ var adminCommands = map[string]struct {
 		asked:  []string{"GET /api/v1/", `POST /api/v1/tokens {"instance":"sensor-1"}`},
 		stdout: "zeekfleet agent --join fleet.example.org --token " + token + "\n",
 		stderr: "zeekfleet: run this line on the sensor: it joins as sensor-1, once, until NOON\n" +
+			"zeekfleet: on a sensor with services write agent join fleet.example.org in place of agent --join fleet.example.org, and then: systemctl enable --now zeekfleet-agent\n" +
 			"zeekfleet: to revoke the token: zeekfleet token revoke bbbbbbbb\n",
 	},
 	"token create, another name": {
@@ -196,6 +199,7 @@ var adminCommands = map[string]struct {
 		stdout: "zeekfleet agent --join 127.0.0.1 --token " + token + "\n",
 		stderr: "zeekfleet: warning: other hosts cannot reach 127.0.0.1:2149: give the controller --listen-address, or name its address with --address\n" +
 			"zeekfleet: run this line on the sensor: it joins as sensor-1, once, until NOON\n" +
+			"zeekfleet: on a sensor with services write agent join 127.0.0.1 in place of agent --join 127.0.0.1, and then: systemctl enable --now zeekfleet-agent\n" +
 			"zeekfleet: to revoke the token: zeekfleet token revoke bbbbbbbb\n",
 	},
 	"token create --user": {

@@ -58,7 +58,8 @@ func (a Admin) CreateToken(ctx context.Context, n NewToken) int {
 		}
 		a.warnOfLoopback(address)
 		return a.showToken(token, "zeekfleet agent --join "+address+" --token "+token.Text,
-			fmt.Sprintf("run this line on the sensor: it joins as %s%s", n.Instance, uses(token.Uses)))
+			fmt.Sprintf("run this line on the sensor: it joins as %s%s", n.Instance, uses(token.Uses)),
+			fmt.Sprintf("on a sensor with services write agent join %s in place of agent --join %s, and then: systemctl enable --now zeekfleet-agent", address, address))
 	})
 }
 
@@ -69,8 +70,9 @@ func uses(n int) string {
 	return ", once"
 }
 
-// showToken prints the line that uses a token, and what the line is good for.
-func (a Admin) showToken(token api.Token, line, purpose string) error {
+// showToken prints the line that uses a token, what the line is good for, and what else is to
+// be said.
+func (a Admin) showToken(token api.Token, line, purpose string, more ...string) error {
 	if a.asData() {
 		return a.printData(struct {
 			api.Token
@@ -81,6 +83,9 @@ func (a Admin) showToken(token api.Token, line, purpose string) error {
 		return err
 	}
 	a.Log.Notice("%s, until %s", purpose, local(token.Expires, "it is revoked"))
+	for _, text := range more {
+		a.Log.Notice("%s", text)
+	}
 	a.Log.Notice("to revoke the token: zeekfleet token revoke %s", token.ID)
 	return nil
 }

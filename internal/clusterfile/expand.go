@@ -117,8 +117,12 @@ func (x *expander) members(g *group, before int) error {
 			return x.errorIn(g.template, "name", "node %s: %v", ini.Quote(string(name)), err)
 		}
 		if other := x.makers[name]; other != nil {
-			return x.errorIn(g.template, "name", "it makes node %s, which [%s] on line %d is or makes, too: set \"name\" to another text",
-				ini.Quote(string(name)), ini.Clip(other.Name), other.Line)
+			do := `set "name" to another text`
+			if g.template.section.ByKey["instance"] != nil && g.template.section.ByKey["name"] == nil {
+				do += `, or write "instances" in place of "instance", and names begin with that of the instance`
+			}
+			return x.errorIn(g.template, "name", "it makes node %s, which [%s] on line %d is or makes, too: %s",
+				ini.Quote(string(name)), ini.Clip(other.Name), other.Line, do)
 		}
 		x.makers[name] = g.section
 		n := g.node.Clone()

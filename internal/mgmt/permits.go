@@ -196,6 +196,7 @@ func (o Option) isFleets() bool { return strings.HasPrefix(o.Name, "Fleet::") }
 // permits refuses the options that every host refuses. It warns of options and
 // variables that a host accepts only with its operator's permission.
 func (k *checker) permits() {
+	options, variables := map[string][]NodeName{}, map[string][]NodeName{}
 	for _, n := range k.nodes {
 		for _, o := range n.Options {
 			err := CheckOption(o)
@@ -205,13 +206,37 @@ func (k *checker) permits() {
 			case o.isFleets():
 				k.refuse("node '%s' sets option '%s', which is zeekfleet's own", n.Name, o.Name)
 			case RunsCommands(o.Name):
-				k.doubt("node '%s' sets option '%s', which can run commands: its agent takes it only if agent.allow_options there names it", n.Name, o.Name)
+				options[o.Name] = append(options[o.Name], n.Name)
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(n.Env)) {
 			if LoadsCode(name) {
-				k.doubt("node '%s' sets environment variable '%s', which can make it run anything: its agent takes it only if agent.allow_env there names it", n.Name, printable(name))
+				variables[name] = append(variables[name], n.Name)
 			}
 		}
 	}
+	k.needOptions(options)
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		sets, takes := namedNodes(variables[name])
+		k.doubt("%s environment variable '%s', which can make a program run anything: %s it only if agent.allow_env there names it", sets, printable(name), takes)
+	}
+}
+
+// needOptions warns of options that a host accepts only with its operator's permission, once
+// for each option: a section for all nodes is one mistake, or none.
+func (k *checker) needOptions(set map[string][]NodeName) {
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		sets, takes := namedNodes(set[name])
+		k.doubt("%s option '%s', which can run commands: %s it only if agent.allow_options there names it", sets, name, takes)
+	}
+}
+
+// namedNodes says that a node sets something, or the first of several with the number of the
+// rest, and that its agent, or their agents, take it.
+func namedNodes(names []NodeName) (sets, takes string) {
+	first := printable(string(names[0]))
+	if len(names) == 1 {
+		return "node '" + first + "' sets", "its agent takes"
+	}
+	return fmt.Sprintf("node '%s' and %d more set", first, len(names)-1), "their agents take"
 }

@@ -131,3 +131,31 @@ func TestStagingDoubtsWhatOnlyHostsCanAllow(t *testing.T) {
 		t.Errorf("got %v", errs)
 	}
 }
+
+// A section for all nodes is one thing to look at, and so it is one doubt.
+func TestTheSamePermissionForManyNodesIsOneDoubt(t *testing.T) {
+	c := mgmt.Configuration{Instances: []mgmt.Instance{{Name: "a"}}}
+	for _, name := range []mgmt.NodeName{"m", "w-1", "w-2"} {
+		role := mgmt.Worker
+		if name == "m" {
+			role = mgmt.Manager
+		}
+		c.Nodes = append(c.Nodes, mgmt.Node{
+			Name: name, Instance: "a", Role: role,
+			RunOptions: []mgmt.Option{{Name: "Notice::sendmail", Value: "/bin/true"}}, Env: map[string]string{"LD_PRELOAD": "x"},
+		})
+	}
+	want := []string{
+		"node 'm' and 2 more set environment variable 'LD_PRELOAD', which can make a program run anything: their agents take it only if agent.allow_env there names it",
+		"node 'm' and 2 more set option 'Notice::sendmail', which can run commands: their agents take it only if agent.allow_options there names it",
+	}
+	_, warnings := c.Check(mgmt.Rules{AssignBroker: true, AssignMetrics: true})
+	for _, doubt := range want {
+		if !slices.Contains(warnings, doubt) {
+			t.Errorf("no doubt is %q: %q", doubt, warnings)
+		}
+	}
+	if n := len(slices.DeleteFunc(warnings, func(w string) bool { return !strings.Contains(w, "there names it") })); n != len(want) {
+		t.Errorf("%d doubts about permission, want %d", n, len(want))
+	}
+}

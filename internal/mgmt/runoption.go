@@ -70,6 +70,7 @@ func (n Node) checkRunOptions() string {
 
 // runOptions refuses RunOptions that no node can have.
 func (k *checker) runOptions() {
+	needed := map[string][]NodeName{}
 	for _, n := range k.nodes {
 		if why := n.checkRunOptions(); why != "" {
 			k.refuse("node '%s': %s", printable(string(n.Name)), why)
@@ -77,10 +78,11 @@ func (k *checker) runOptions() {
 		}
 		for _, o := range n.RunOptions {
 			if RunsCommands(o.Name) {
-				k.doubt("node '%s' sets option '%s', which can run commands: its agent takes it only if agent.allow_options there names it", n.Name, o.Name)
+				needed[o.Name] = append(needed[o.Name], n.Name)
 			}
 		}
 	}
+	k.needOptions(needed)
 }
 
 // RunOptionDifference returns a text for each of the RunOptions that two descriptions of a
