@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"syscall"
 
 	"github.com/zeekfleet/zeekfleet/internal/zeekconf"
 	"github.com/zeekfleet/zeekfleet/internal/zeekctl"
@@ -77,7 +78,7 @@ func (f *Files) Import(o Options) (*Result, error) {
 }
 
 func readFile(path string) (zeekctl.File, error) {
-	in, err := os.Open(path)
+	in, err := openNow(path)
 	if err != nil {
 		return zeekctl.File{}, err
 	}
@@ -87,6 +88,12 @@ func readFile(path string) (zeekctl.File, error) {
 		return zeekctl.File{}, fmt.Errorf("read %s: %w", path, err)
 	}
 	return zeekctl.File{Name: path, Text: text}, nil
+}
+
+// openNow opens a file for reading. A named pipe without a writer is empty: waiting for one would
+// take for ever.
+func openNow(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
 func exists(path string) bool {

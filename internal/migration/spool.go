@@ -90,7 +90,7 @@ func readSpooled(dir string) (one spooled, err error) {
 
 // firstLine returns the first line of a small file.
 func firstLine(path string) (string, error) {
-	in, err := os.Open(path)
+	in, err := openNow(path)
 	if err != nil {
 		return "", err
 	}
