@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
+	"sort"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -34,7 +34,8 @@ func (f File) entry() Entry {
 // before it writes a byte.
 func (c Config) Pack(w io.Writer, files []File) (Contents, error) {
 	c = c.withDefaults()
-	files = slices.SortedFunc(slices.Values(files), func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	files = slices.Clone(files)
+	sort.Slice(files, func(i, j int) bool { return files[i].Path < files[j].Path })
 	if err := c.checkFiles(files); err != nil {
 		return Contents{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
@@ -124,8 +125,9 @@ func setOptions(nodes, all []api.ConfiguredNode) []SetOption {
 		slices.Sort(names)
 		list = append(list, SetOption{k.name, k.value, names, whereText(names, all)})
 	}
-	slices.SortFunc(list, func(a, b SetOption) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), slices.Compare(a.Nodes, b.Nodes), cmp.Compare(a.Value, b.Value))
+	sort.Slice(list, func(i, j int) bool {
+		a, b := list[i], list[j]
+		return cmp.Or(cmp.Compare(a.Name, b.Name), slices.Compare(a.Nodes, b.Nodes), cmp.Compare(a.Value, b.Value)) < 0
 	})
 	return list
 }

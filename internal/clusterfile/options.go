@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/ini"
@@ -220,8 +221,9 @@ func (p *clusterParser) networks(s *ini.Section) ([]optionLine, error) {
 
 // networksValue returns networks as Zeek's configuration framework writes a set of them.
 func networksValue(nets []netip.Prefix) string {
-	nets = slices.SortedFunc(slices.Values(nets), func(a, b netip.Prefix) int {
-		return cmp.Or(a.Addr().Compare(b.Addr()), a.Bits()-b.Bits())
+	nets = slices.Clone(nets)
+	sort.Slice(nets, func(i, j int) bool {
+		return cmp.Or(nets[i].Addr().Compare(nets[j].Addr()), nets[i].Bits()-nets[j].Bits()) < 0
 	})
 	var texts []string
 	for _, net := range nets {

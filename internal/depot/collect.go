@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -132,7 +133,7 @@ func (d *Depot) spare(now time.Time, n Needs) []Tree {
 		age := now.Sub(t.Used)
 		return used[t.Hash] || (0 <= age && age < d.cfg.Hold)
 	})
-	slices.SortStableFunc(list, func(a, b Tree) int { return a.Used.Compare(b.Used) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Used.Before(list[j].Used) })
 	return list
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 )
 
 // OptionChange says how RunOptions of some nodes change.
@@ -147,7 +148,9 @@ func OptionDifferences(before, after Configuration) []OptionDifference {
 		slices.Sort(names)
 		list = append(list, OptionDifference{k.name, k.how, names})
 	}
-	slices.SortFunc(list, func(a, b OptionDifference) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.How, b.How)) })
+	sort.Slice(list, func(i, j int) bool {
+		return cmp.Or(cmp.Compare(list[i].Name, list[j].Name), cmp.Compare(list[i].How, list[j].How)) < 0
+	})
 	return list
 }
 

@@ -26,8 +26,8 @@ type endpoint struct {
 	schema  *huma.Schema
 	headers []header
 	answer  []int // the index of the output's Body, nil if the answer has none
-	// handle gets a pointer to an input, and returns a pointer to an output. It returns nil
-	// if the answer is a status alone.
+	// handle gets a pointer to an input, and returns a pointer to an output, which is nil if
+	// the answer is a status alone.
 	handle func(ctx context.Context, in any) (any, error)
 }
 
@@ -37,14 +37,11 @@ type header struct {
 	name  string
 }
 
-// addEndpoint adds an operation to api. It is generic only at its edge, and small.
-func addEndpoint[I, O any](api huma.API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
-	serveEndpoint(api, op, reflect.TypeFor[I](), reflect.TypeFor[O](), func(ctx context.Context, in any) (any, error) {
-		out, err := handle(ctx, in.(*I))
-		if out == nil {
-			return nil, err // no nil pointer in an interface, which would not be nil
-		}
-		return out, err
+// addEndpoint adds an operation to api. I and O are pointers to structs. The compiler makes
+// one copy of a generic function for all pointers, but one for each struct.
+func addEndpoint[I, O any](api huma.API, op huma.Operation, handle func(context.Context, I) (O, error)) {
+	serveEndpoint(api, op, reflect.TypeFor[I]().Elem(), reflect.TypeFor[O]().Elem(), func(ctx context.Context, in any) (any, error) {
+		return handle(ctx, in.(I))
 	})
 }
 
@@ -149,14 +146,14 @@ func (e *endpoint) serve(ctx huma.Context) {
 		huma.WriteErr(e.api, ctx, read.status, read.problem, read.found.Errors...)
 		return
 	}
-	out, err := e.handle(ctx.Context(), in.Interface())
-	switch {
+	answer, err := e.handle(ctx.Context(), in.Interface())
+	switch out := reflect.ValueOf(answer); {
 	case err != nil:
 		e.fail(ctx, err)
-	case out == nil:
+	case out.IsNil():
 		ctx.SetStatus(e.op.DefaultStatus)
 	default:
-		e.succeed(ctx, reflect.ValueOf(out).Elem())
+		e.succeed(ctx, out.Elem())
 	}
 }
 

@@ -1,12 +1,10 @@
 package web
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"net/http"
-	"slices"
 	"sort"
 	"strings"
 
@@ -26,23 +24,24 @@ type pageOutput[T any] struct{ Body api.Page[T] }
 
 // paged returns a page of a list. key returns the place of an item in the list's order.
 func paged[T any](items []T, in PageInput, key func(T) string) api.Page[T] {
+	at := func(i int) string { return key(items[i]) }
 	// slices.SortFunc would be a copy of its own for each type, 20 kB of the program each.
-	sort.Slice(items, func(i, j int) bool { return key(items[i]) < key(items[j]) })
-	from := 0
-	if in.After != "" {
-		var found bool
-		if from, found = slices.BinarySearchFunc(items, in.After, func(one T, after string) int { return cmp.Compare(key(one), after) }); found {
-			from++
-		}
-	}
-	page := api.Page[T]{Items: slices.Clone(items[from:min(from+in.Limit, len(items))])}
-	if page.Items == nil {
-		page.Items = []T{}
-	}
-	if from+in.Limit < len(items) {
-		page.Next = key(page.Items[len(page.Items)-1])
+	sort.Slice(items, func(i, j int) bool { return at(i) < at(j) })
+	from, to := in.part(len(items), at)
+	page := api.Page[T]{Items: append([]T{}, items[from:to]...)}
+	if to < len(items) {
+		page.Next = at(to - 1)
 	}
 	return page
+}
+
+// part returns which part of a sorted list of n items is on the page. at returns the place
+// of an item in the list's order.
+func (in PageInput) part(n int, at func(int) string) (from, to int) {
+	if in.After != "" {
+		from = sort.Search(n, func(i int) bool { return at(i) > in.After })
+	}
+	return from, min(from+in.Limit, n)
 }
 
 // TaggedInput are the parameters of something that has a tag.
@@ -60,17 +59,26 @@ type taggedOutput[T any] struct {
 // tagged returns an answer with its tag, or that the asker has it already. States change
 // without a new revision, so the tag has a hash as well.
 func tagged[T any](in TaggedInput, revision uint64, body T) (*taggedOutput[T], error) {
+	tag, err := in.tag(revision, body)
+	if err != nil {
+		return nil, err
+	}
+	return &taggedOutput[T]{tag, body}, nil
+}
+
+// tag returns the tag of an answer. It fails if the asker has the answer already.
+func (in TaggedInput) tag(revision uint64, body any) (string, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
-		return nil, fmt.Errorf("encode an answer: %w", err)
+		return "", fmt.Errorf("encode an answer: %w", err)
 	}
 	sum := fnv.New64a()
 	sum.Write(text)
 	tag := fmt.Sprintf(`"%d-%016x"`, revision, sum.Sum64())
 	for has := range strings.SplitSeq(in.IfNoneMatch, ",") {
 		if has = strings.TrimPrefix(strings.TrimSpace(has), "W/"); has == tag || has == "*" {
-			return nil, huma.ErrorWithHeaders(huma.Status304NotModified(), http.Header{"ETag": {tag}})
+			return "", huma.ErrorWithHeaders(huma.Status304NotModified(), http.Header{"ETag": {tag}})
 		}
 	}
-	return &taggedOutput[T]{tag, body}, nil
+	return tag, nil
 }

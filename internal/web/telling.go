@@ -80,7 +80,7 @@ func (a *routes) registerTelling() {
 }
 
 // registerText adds an operation whose answer is a text.
-func registerText[I any](a *routes, op operation, handle func(context.Context, *I) (*huma.StreamResponse, error)) {
+func registerText[I any](a *routes, op operation, handle func(context.Context, I) (*huma.StreamResponse, error)) {
 	register(a, op, handle)
 	answer := a.huma.OpenAPI().Paths[op.path].Get.Responses["200"]
 	answer.Content = map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}}

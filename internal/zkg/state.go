@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
@@ -181,7 +182,7 @@ func readManifest(state string) (manifest, error) {
 		return manifest{}, fmt.Errorf("read %s: its manifest_version is %d, known are 0 and 1; a newer zkg has written it", path, m.Version)
 	}
 	m.Installed = slices.DeleteFunc(m.Installed, func(p install) bool { return !p.Status.Loaded })
-	slices.SortFunc(m.Installed, func(a, b install) int { return strings.Compare(a.Package.Name, b.Package.Name) })
+	sort.Slice(m.Installed, func(i, j int) bool { return m.Installed[i].Package.Name < m.Installed[j].Package.Name })
 	for _, p := range m.Installed {
 		if name := p.Package.Name; name == "" || name[0] == '.' || strings.ContainsAny(name, "/\\") {
 			return manifest{}, fmt.Errorf("read %s: a package has the name %.100q", path, name)

@@ -1,6 +1,9 @@
 package zval
 
-import "slices"
+import (
+	"slices"
+	"sort"
+)
 
 // unsorted is the small number of a set or table whose list holds all elements twice:
 // first in the order of its sender, and then sorted. So comparing it costs as much as
@@ -15,7 +18,7 @@ func Vector(elems ...Value) Value { return Value{kind: KindVector, list: elems} 
 // Set returns the set of the different values among elems, sorted. The set keeps elems;
 // the caller must not change them any more.
 func Set(elems ...Value) Value {
-	slices.SortFunc(elems, Compare)
+	sort.Sort(byValue(elems))
 	return Value{kind: KindSet, list: slices.CompactFunc(elems, Equal)}
 }
 
@@ -26,7 +29,7 @@ type Entry struct{ Key, Val Value }
 // one counts.
 func Table(entries ...Entry) Value {
 	sorted := slices.Clone(entries)
-	slices.SortStableFunc(sorted, compareKeys)
+	sort.Stable(byKey(sorted))
 	list := make([]Value, 0, 2*len(sorted))
 	for i, e := range sorted {
 		if i+1 < len(sorted) && Equal(e.Key, sorted[i+1].Key) {
@@ -46,7 +49,7 @@ func SetInOrder(elems []Value) (Value, bool) {
 	}
 	list := slices.Concat(elems, elems)
 	sorted := list[len(elems):]
-	slices.SortFunc(sorted, Compare)
+	sort.Sort(byValue(sorted))
 	if !ascending(sorted, 1) {
 		return None(), false
 	}
@@ -94,4 +97,17 @@ func ascending(list []Value, stride int) bool {
 	return true
 }
 
-func compareKeys(a, b Entry) int { return compare(&a.Key, &b.Key) }
+// byValue sorts values. The compiler would make a copy of slices.SortFunc for them: 20 kB of
+// the program.
+type byValue []Value
+
+func (b byValue) Len() int           { return len(b) }
+func (b byValue) Less(i, j int) bool { return compare(&b[i], &b[j]) < 0 }
+func (b byValue) Swap(i, j int)      { b[i], b[j] = b[j], b[i] }
+
+// byKey sorts entries of a table.
+type byKey []Entry
+
+func (b byKey) Len() int           { return len(b) }
+func (b byKey) Less(i, j int) bool { return compare(&b[i].Key, &b[j].Key) < 0 }
+func (b byKey) Swap(i, j int)      { b[i], b[j] = b[j], b[i] }

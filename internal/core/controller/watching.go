@@ -84,10 +84,11 @@ func (w *watching) askAgain() {
 
 // next returns when watching asks an agent again. It returns false if there is none
 // to ask.
-func (w *watching) next() (time.Time, bool) {
-	times := slices.SortedFunc(maps.Values(w.again), time.Time.Compare)
-	if len(times) == 0 {
-		return time.Time{}, false
+func (w *watching) next() (first time.Time, ok bool) {
+	for _, at := range w.again {
+		if !ok || at.Before(first) {
+			first, ok = at, true
+		}
 	}
-	return times[0], true
+	return first, ok
 }
