@@ -104,6 +104,8 @@ func urlAt(p *string, check func(string) error) value {
 }
 
 // wordAt reads a text without blanks, or none.
+//
+//go:noinline
 func wordAt(p *string, kind string) value {
 	return at(p, kind, func(text string) (string, error) {
 		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f }) {

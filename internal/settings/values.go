@@ -64,6 +64,7 @@ func topicAt(p *string) value {
 	}, same)
 }
 
+//go:noinline
 func pathAt(p *string, kind string) value {
 	return at(p, kind, func(text string) (string, error) {
 		if strings.ContainsRune(text, 0) {
@@ -88,6 +89,8 @@ func fileNameAt(p *string) value {
 }
 
 // addressAt reads an IP address. Empty makes the address invalid.
+//
+//go:noinline
 func addressAt(p *netip.Addr) value {
 	return at(p, "address", func(text string) (netip.Addr, error) {
 		if text == "" {
@@ -148,6 +151,8 @@ func listenPortAt(p *Listen) value {
 }
 
 // portAt reads a port that is not below lowest.
+//
+//go:noinline
 func portAt(p *uint16, lowest uint16) value {
 	return at(p, "port",
 		func(text string) (uint16, error) { return parsePort(text, lowest) },
@@ -165,6 +170,8 @@ func parsePort(text string, lowest uint16) (uint16, error) {
 
 // durationAt reads a time between lowest and highest. A number without a unit
 // counts seconds.
+//
+//go:noinline
 func durationAt(p *time.Duration, lowest, highest time.Duration) value {
 	return at(p, "time",
 		func(text string) (time.Duration, error) { return parseDuration(text, lowest, highest) },
@@ -197,6 +204,8 @@ func parseDuration(text string, lowest, highest time.Duration) (time.Duration, e
 }
 
 // countAt reads a number between lowest and highest.
+//
+//go:noinline
 func countAt(p *int, lowest, highest int) value {
 	return at(p, "count", func(text string) (int, error) {
 		n, err := strconv.Atoi(text)
@@ -207,6 +216,7 @@ func countAt(p *int, lowest, highest int) value {
 	}, strconv.Itoa)
 }
 
+//go:noinline
 func boolAt(p *bool) value {
 	return at(p, boolKind, func(text string) (bool, error) {
 		switch strings.ToLower(text) {
@@ -241,6 +251,8 @@ func preflightAt(p *Preflight) value {
 }
 
 // choiceAt reads a word that is one of few.
+//
+//go:noinline
 func choiceAt[T ~string](p *T, kind string, choices ...T) value {
 	return at(p, kind, func(text string) (T, error) {
 		if !slices.Contains(choices, T(text)) {

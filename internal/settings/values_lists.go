@@ -30,6 +30,8 @@ func notAt(p *bool) value {
 }
 
 // wordsAt reads words that are separated by blanks. A word contains no blank.
+//
+//go:noinline
 func wordsAt(p *[]string, kind string) value {
 	v := at(p, kind, func(text string) ([]string, error) {
 		if strings.ContainsRune(text, 0) {
