@@ -17,6 +17,10 @@ import (
 
 // wantArgs accepts from least to most arguments. If most is below zero, it accepts
 // any number from least on.
+//
+// The compiler does not copy it into its many callers (docs/decisions/0059).
+//
+//go:noinline
 func wantArgs(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {

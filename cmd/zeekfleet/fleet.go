@@ -14,6 +14,10 @@ import (
 
 // fleetCommand makes cmd a command that asks the controller through its HTTP API. do
 // returns the exit status.
+//
+// The compiler does not copy it into its many callers (docs/decisions/0059).
+//
+//go:noinline
 func fleetCommand(s streams, cmd *cobra.Command, do func(ctx context.Context, f cli.Fleet, args []string) int) *cobra.Command {
 	return clientCommand(s, cmd, func(ctx context.Context, c *cli.Commands, args []string) int {
 		return do(ctx, newFleet(s, c), args)

@@ -89,6 +89,11 @@ func (e *InvalidError) Error() string {
 	return fmt.Sprintf("%.300q: %s", e.Path, e.Why)
 }
 
+// invalid returns that an archive or a tree is invalid at path.
+//
+// The compiler does not copy it into its many callers (docs/decisions/0059).
+//
+//go:noinline
 func invalid(path, format string, args ...any) error {
 	return &InvalidError{path, fmt.Sprintf(format, args...)}
 }

@@ -29,6 +29,10 @@ type Fleet struct {
 }
 
 // ask calls then with a client of the controller. It prints the error of then.
+//
+// The compiler does not copy it into its many callers (docs/decisions/0059).
+//
+//go:noinline
 func (f Fleet) ask(ctx context.Context, then func(*api.Client) error) int {
 	return f.asking(ctx, f.doubted, then)
 }

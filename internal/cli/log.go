@@ -26,13 +26,22 @@ type Log struct {
 	Rich bool
 }
 
+// The compiler does not copy Error, Warning and Notice into their many callers
+// (docs/decisions/0059).
+
 // Error logs the reason why the command fails.
+//
+//go:noinline
 func (l *Log) Error(format string, args ...any) { l.write(0, "error", format, args) }
 
 // Warning logs a likely mistake of the user that does not fail the command.
+//
+//go:noinline
 func (l *Log) Warning(format string, args ...any) { l.write(0, "warning", format, args) }
 
 // Notice logs what the command waits for.
+//
+//go:noinline
 func (l *Log) Notice(format string, args ...any) { l.write(0, "notice", format, args) }
 
 // Info logs a step of the command.

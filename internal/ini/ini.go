@@ -93,6 +93,11 @@ func NewSection(name string, line int) *Section {
 	return &Section{Name: name, Line: line, ByKey: make(map[string]*Entry)}
 }
 
+// ErrorAt returns an error that names a line of the file.
+//
+// The compiler does not copy it into its many callers (docs/decisions/0059).
+//
+//go:noinline
 func (f *File) ErrorAt(line int, format string, args ...any) error {
 	return &Error{File: f.Name, Line: line, Text: fmt.Sprintf(format, args...)}
 }

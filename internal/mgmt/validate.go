@@ -86,6 +86,11 @@ func newChecker(c Configuration, rules Rules) *checker {
 	return k
 }
 
+// refuse notes why the configuration is refused.
+//
+// The compiler does not copy it into its many callers (docs/decisions/0059).
+//
+//go:noinline
 func (k *checker) refuse(format string, args ...any) {
 	k.errs = append(k.errs, fmt.Sprintf(format, args...))
 }

@@ -25,7 +25,9 @@ type value struct {
 	secret bool
 }
 
-// at returns the value kept in p, which parse reads and print writes.
+// at returns the value kept in p, which parse reads and print writes. The compiler does not
+// copy its callers into the rows of the tables, with their functions for reading
+// (docs/decisions/0059).
 func at[F any](p *F, kind string, parse func(string) (F, error), print func(F) string) value {
 	return value{
 		kind: kind,

@@ -26,6 +26,10 @@ var statuses = map[access.Why]int{
 
 // problem returns the error of an operation with this status. detail is one line for a
 // person.
+//
+// The compiler does not copy it into its many callers (docs/decisions/0059).
+//
+//go:noinline
 func problem(status int, detail string) error { return huma.NewError(status, detail) }
 
 // refused returns the error of an operation that the authority has refused.

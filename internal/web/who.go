@@ -32,6 +32,10 @@ type asker struct {
 type askerKey struct{}
 
 // askerOf returns who makes the request of a context.
+//
+// The compiler does not copy it into its many callers (docs/decisions/0059).
+//
+//go:noinline
 func askerOf(ctx context.Context) asker { return ctx.Value(askerKey{}).(asker) }
 
 // who returns for whom a request is made: for the user of the API token that it shows,

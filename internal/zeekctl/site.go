@@ -66,6 +66,10 @@ type Note struct {
 func (n Note) Place() string { return Place(n.File, n.Line) }
 
 // Place writes a file and a line, as messages do.
+//
+// The compiler does not copy it into its many callers (docs/decisions/0059).
+//
+//go:noinline
 func Place(file string, line int) string {
 	if line == 0 {
 		return file

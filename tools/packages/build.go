@@ -33,7 +33,7 @@ type built struct {
 }
 
 // maxProgram bounds the program of a sensor, in bytes.
-const maxProgram = 25 << 20
+const maxProgram = 25_000_000
 
 // build builds the program. All that could differ between machines is set here.
 func (r *release) build(ctx context.Context, v variant, arch string) (built, error) {
