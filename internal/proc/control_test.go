@@ -107,6 +107,17 @@ func TestWithoutAGroupAProcessHasRlimits(t *testing.T) {
 		t.Errorf("rlimits suffice, and it says %v", ev.Err)
 	}
 	bounded("2147483648")
+	if err := f.Limit("worker-1", spec.Launch, proc.Limits{MemoryBytes: 3 << 30, CPUWeight: 300, Nice: -30}); err == nil {
+		t.Error("a nice value of -30 is taken")
+	}
+	for _, l := range []proc.Limits{{CPUWeight: 300}, {}} {
+		if err := f.Limit("worker-1", spec.Launch, l); err != nil {
+			t.Fatal(err)
+		}
+		if ev := next[proc.Limited](f); (ev.Err != nil) != (l.CPUWeight != 0) || ev.Err != nil && strings.Contains(ev.Err.Error(), "\n") {
+			t.Errorf("%+v: got %v", l, ev.Err)
+		}
+	}
 	syscall.Kill(pid, syscall.SIGTERM)
 	next[proc.Exited](f)
 	if err := f.Limit("worker-1", spec.Launch, proc.Limits{}); !errors.Is(err, proc.ErrNoSuchLaunch) {

@@ -80,11 +80,21 @@ func (p *process) limit(ctx context.Context, l Limits) error {
 	if l.CPUWeight == 0 {
 		weight = nil // rlimits suffice
 	}
-	err := errors.Join(setNiceOfAll(pid, l.Nice), weight, setMemory(pid, memory))
-	if errors.Is(err, unix.ESRCH) || p.hasExited() {
+	failed := []error{setNiceOfAll(pid, l.Nice), weight, setMemory(pid, memory)}
+	if errors.Is(errors.Join(failed...), unix.ESRCH) || p.hasExited() {
 		return nil
 	}
-	return err
+	var all error
+	for _, err := range failed { // one line, for people
+		switch {
+		case err == nil:
+		case all == nil:
+			all = err
+		default:
+			all = fmt.Errorf("%w; %w", all, err)
+		}
+	}
+	return all
 }
 
 // errNoWeight says that a process without a control group cannot have a CPU weight.
