@@ -17,6 +17,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/proc"
+	"github.com/zeekfleet/zeekfleet/internal/roottest"
 	"github.com/zeekfleet/zeekfleet/internal/zeek"
 )
 
@@ -261,4 +263,21 @@ func entries(t *testing.T, dir string) []string {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+// A node that was taken over rules its directory. A directory in the place of the status file must
+// not keep the node from starting ever again.
+func TestDirectoryInThePlaceOfTheStatusFileIsRemoved(t *testing.T) {
+	roottest.Need(t, "nodes run as another user")
+	l := newLaunches(t, func(c *launch.ZeekConfig) { c.User = &proc.User{UID: 54321, GID: 54321} })
+	status := filepath.Join(launch.NodeDir(l.dir, "worker"), ".status")
+	if err := os.MkdirAll(filepath.Join(status, "below"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Launch(launchtest.WorkerPlan(mgmt.Node{}), 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(status); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("before the launch: %v", err)
+	}
 }

@@ -296,7 +296,11 @@ func prepareDirs(user *proc.User, f Facts, more []string) error {
 			return fmt.Errorf("directory of a node: %w", err)
 		}
 	}
-	err := os.Remove(filepath.Join(f.Dir, f.StatusFile))
+	remove := os.Remove
+	if user != nil {
+		remove = os.RemoveAll // a directory would keep the node from starting ever again
+	}
+	err := remove(filepath.Join(f.Dir, f.StatusFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove status file: %w", err)
 	}
