@@ -45,9 +45,9 @@ func bound(args []string) error {
 		do = groups.Limit
 	}
 	err = do(context.Background(), args[1], pid, proc.Limits{MemoryBytes: memory, CPUWeight: weight})
-	has, _ := os.ReadFile("/sys/fs/cgroup/cgroup.controllers")
+	has, none := os.ReadFile("/sys/fs/cgroup/cgroup.controllers")
 	for controller, demanded := range map[string]bool{"memory": memory != 0, "cpu": weight != 0} {
-		lacks := len(has) > 0 && !strings.Contains(" "+strings.TrimSpace(string(has))+" ", " "+controller+" ")
+		lacks := none == nil && !strings.Contains(" "+strings.TrimSpace(string(has))+" ", " "+controller+" ")
 		if demanded && lacks {
 			// systemd takes the limit, and the kernel does not know it.
 			if err == nil || !strings.Contains(err.Error(), "of this kernel") || !strings.Contains(groups.Unbounded(), controller) {

@@ -41,8 +41,9 @@ func Boot(t testing.TB, name string) *Host {
 		t.Fatal(err)
 	}
 	h.log = log
-	unshare := exec.Command("unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--cgroup", "--fork", "--kill-child",
-		"bash", "-c", bootScript, "boot", dir, name)
+	group := controlGroup(t)
+	unshare := exec.Command("sh", "-c", `echo $$ >"$0" && exec unshare "$@"`, filepath.Join(group, "cgroup.procs"),
+		"--mount", "--net", "--pid", "--ipc", "--uts", "--cgroup", "--fork", "--kill-child", "bash", "-c", bootScript, "boot", dir, name)
 	unshare.Stdout, unshare.Stderr = log, log
 	unshare.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	if err := unshare.Start(); err != nil {
