@@ -478,18 +478,12 @@ func nodeArgs(set settings.Agent) []string {
 	return args
 }
 
-// openArchive opens the archive. A command that archives runs as the user of nodes, who gets the
-// archive: a node can put links into the queue, and root would follow them.
+// openArchive opens the archive. A command that archives runs as the user of nodes: a node can put
+// links into the queue, and root would follow them.
 func openArchive(set settings.Agent, log *slog.Logger) (*archive.Archiver, error) {
 	user, err := nodeUser(set.Process.NodeUser)
-	if err == nil && user != nil && len(set.Archive.Command) > 0 {
-		err = os.MkdirAll(set.Archive.Dir, 0o755)
-		if err == nil {
-			err = user.Own(set.Archive.Dir)
-		}
-	}
 	if err != nil {
-		return nil, fmt.Errorf("log archive: %w", err)
+		return nil, err
 	}
 	archiver, err := archive.New(archive.Config{
 		Queue:       filepath.Join(set.SpoolDir, zeek.LogQueue),

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
@@ -47,6 +48,9 @@ func New(cfg Config) (*Archiver, error) {
 	if err := makeDirs(cfg.Queue, cfg.Logs); err != nil {
 		return nil, err
 	}
+	if err := handOver(cfg); err != nil {
+		return nil, fmt.Errorf("give log archive %s to the user of its command: %w", cfg.Logs, err)
+	}
 	lock, err := durable.LockFile(filepath.Join(cfg.Queue, lockFile))
 	if errors.Is(err, durable.ErrLocked) {
 		return nil, ErrBusy
@@ -63,6 +67,34 @@ func New(cfg Config) (*Archiver, error) {
 		watch: watch,
 		usage: diskUsage,
 	}, nil
+}
+
+// handOver gives the archive to the user of the command. It does nothing else in a directory that
+// the user has already.
+func handOver(cfg Config) error {
+	if cfg.As == nil || len(cfg.Command) == 0 {
+		return nil
+	}
+	info, err := os.Stat(cfg.Logs)
+	if err != nil {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid == cfg.As.Uid {
+		return nil
+	}
+	entries, err := os.ReadDir(cfg.Logs)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() && isDay(e.Name()) {
+			if err := os.Lchown(filepath.Join(cfg.Logs, e.Name()), int(cfg.As.Uid), int(cfg.As.Gid)); err != nil {
+				return err
+			}
+		}
+	}
+	// The archive may be a link, which the operator has made.
+	return os.Chown(cfg.Logs, int(cfg.As.Uid), int(cfg.As.Gid))
 }
 
 func makeDirs(paths ...string) error {

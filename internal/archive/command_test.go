@@ -105,13 +105,21 @@ func TestExternalCommandThatTakesTooLong(t *testing.T) {
 	}
 }
 
-// Whoever the logs come from can put a link into the queue. The command must not follow it as root.
+// Whoever the logs come from can put a link into the queue. The command must not follow it as root. It
+// gets the archive and the directories of days, and nothing else that may be there.
 func TestExternalCommandRunsAsTheUserOfTheLogs(t *testing.T) {
 	roottest.Need(t, "runs a program as another user")
 	p := newPlace(t)
 	write(t, p.queue, map[string]string{connLog: "c"})
+	write(t, p.logs, map[string]string{"2026-11-22/conn.log.gz": "c", "other/file": "o"})
 	a := p.open(t, archive.Config{Command: []string{"/bin/sh", "-c", "id -u >&2; exit 1"}, As: &syscall.Credential{Uid: 54321, Gid: 54321}})
 	if _, err := a.Sweep(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "it said: 54321") {
 		t.Errorf("Sweep: %v", err)
+	}
+	for name, want := range map[string]uint32{".": 54321, "2026-11-22": 54321, "2026-11-22/conn.log.gz": 0, "other": 0, "other/file": 0} {
+		var st syscall.Stat_t
+		if err := syscall.Stat(filepath.Join(p.logs, name), &st); err != nil || st.Uid != want {
+			t.Errorf("%s belongs to %d, %v, want %d", name, st.Uid, err, want)
+		}
 	}
 }
