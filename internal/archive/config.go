@@ -38,7 +38,7 @@ type Config struct {
 	Command []string
 
 	// As is the user as whom Command runs. Nil means that of this process. Programs as whose user
-	// the logs come can put links into the queue, and names that a shell takes for commands. New gives
+	// the logs come can put links into the queue, and files with any names. New gives
 	// the user the archive and its directories of days, but not what is in them.
 	As *syscall.Credential
 
