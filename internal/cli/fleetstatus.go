@@ -43,6 +43,10 @@ func shownWrong(height int) int {
 	return max((height-frame)/3, 3)
 }
 
+// allStopped reports whether somebody has stopped every node there is. Then nothing is wrong,
+// but it would be wrong to say no more than that.
+func allStopped(s api.Status) bool { return s.Nodes.Total > 0 && s.Nodes.Stopped == s.Nodes.Total }
+
 // statusPage returns what a person sees of a status: first what is wrong.
 func statusPage(s api.Status, address string, height int) show.Page {
 	page := show.Page{show.Text{Text: "The cluster is well.", Tone: show.Good}, show.Blank()}
@@ -60,6 +64,8 @@ func statusPage(s api.Status, address string, height int) show.Page {
 		page = append(page, show.Blank())
 	case s.Deployed == nil:
 		page[0] = show.Text{Text: "Nothing is deployed: zeekfleet deploy FILE deploys a cluster.", Tone: show.Warning}
+	case allStopped(s):
+		page[0] = show.Text{Text: "Nothing is wrong, and nothing runs: all nodes are stopped.", Tone: show.Warning}
 	}
 	facts := show.Facts{
 		fact("controller", fmt.Sprintf("%s at %s, version %s", s.Controller, address, s.Version)),

@@ -105,6 +105,7 @@ func TestStatusAndNodes(t *testing.T) {
 		"unwell":  {clusterAnswers(6, trouble), false},
 		"many":    {clusterAnswers(140, nil), false},
 		"nothing": {clusterAnswers(0, func(s *api.Status) { s.Deployed = nil }), true},
+		"stopped": {clusterAnswers(0, func(s *api.Status) { s.Nodes.Running, s.Nodes.Stopped = 0, s.Nodes.Total }), true},
 		"rollback": {clusterAnswers(1, func(s *api.Status) {
 			s.Deployed.Of, s.Deployed.Kind, s.Deployed.Note, s.Deployed.Who = 9, api.KindRollback, "", ""
 		}), true},

@@ -92,6 +92,8 @@ func watchHead(s api.Status, now time.Time) show.Page {
 		head = show.Text{Text: fmt.Sprintf("The cluster is not well: %s wrong.", counted(len(s.Wrong), "thing")), Tone: show.Bad}
 	case s.Deployed == nil:
 		head = show.Text{Text: "Nothing is deployed.", Tone: show.Warning}
+	case allStopped(s):
+		head = show.Text{Text: "All nodes are stopped.", Tone: show.Warning}
 	}
 	page := show.Page{head, show.Text{Text: fmt.Sprintf("Deployed: %s", deployedText(s.Deployed, now))}}
 	counts := "Instances: " + instanceCounts(s.Instances) + ". Nodes: " + nodeCounts(s.Nodes) + "."
