@@ -76,6 +76,8 @@ func clusterAnswers(n int, change func(*api.Status)) map[string]any {
 
 var commandOf = map[string][]string{"NONE": {"/opt/site/feeder", "--from", "a b"}}
 
+func stopsAll(s *api.Status) { s.Nodes.Running, s.Nodes.Stopped = 0, s.Nodes.Total }
+
 // TestStatusAndNodes prints the status and the nodes of clusters on several screens, and as
 // data.
 func TestStatusAndNodes(t *testing.T) {
@@ -105,7 +107,7 @@ func TestStatusAndNodes(t *testing.T) {
 		"unwell":  {clusterAnswers(6, trouble), false},
 		"many":    {clusterAnswers(140, nil), false},
 		"nothing": {clusterAnswers(0, func(s *api.Status) { s.Deployed = nil }), true},
-		"stopped": {clusterAnswers(0, func(s *api.Status) { s.Nodes.Running, s.Nodes.Stopped = 0, s.Nodes.Total }), true},
+		"stopped": {clusterAnswers(0, stopsAll), true},
 		"rollback": {clusterAnswers(1, func(s *api.Status) {
 			s.Deployed.Of, s.Deployed.Kind, s.Deployed.Note, s.Deployed.Who = 9, api.KindRollback, "", ""
 		}), true},
@@ -126,8 +128,7 @@ func TestStatusAndNodes(t *testing.T) {
 					}
 					a, stdout, stderr := admin(t, f.address)
 					a.Output = out
-					words := strings.Fields(command)
-					var status int
+					words, status := strings.Fields(command), 0
 					if words[0] == "status" {
 						status = a.Status(t.Context())
 						if (status == cli.StatusDone) != tt.well {
