@@ -53,5 +53,5 @@ func TestUpgradeUnderSystemdLeavesNodesAlone(t *testing.T) {
 	if out, err := h.Try("dpkg --purge zeekfleet"); err == nil || !strings.Contains(out, "Nothing was removed") {
 		t.Errorf("purged under nodes: %v: %s", err, out)
 	}
-	h.Run(strings.Replace(kill, "-0", "-KILL", 1) + "; sleep 0.5; dpkg --purge zeekfleet; test ! -e /var/lib/zeekfleet")
+	h.Run(strings.Replace(kill, "-0", "-KILL", 1) + "; while " + kill + " 2>/dev/null; do sleep 0.1; done; dpkg --purge zeekfleet; test ! -e /var/lib/zeekfleet")
 }
