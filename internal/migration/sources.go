@@ -36,8 +36,11 @@ func Read(paths []string, from Source) (*Files, error) {
 	f := &Files{From: from}
 	for _, path := range paths {
 		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("import %s: it does not exist: name files such as node.cfg, or the directory of an installation, such as /opt/zeek", path)
+		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("import: %w", err)
 		}
 		if info.IsDir() {
 			err = f.addDirectory(path)
