@@ -23,6 +23,11 @@ func TestHosts(t *testing.T) {
 	if got := one.Run("journalctl --unit=told --output=cat"); !strings.Contains(got, "it has run\n") {
 		t.Errorf("the journal has %q", got)
 	}
+	for _, h := range []*hosttest.Host{one, other} {
+		h.Run("systemd-run --quiet --unit=same sleep infinity && systemctl is-active same")
+	}
+	one.Run("systemctl stop same")
+	other.Run("systemctl is-active same")
 	if out, err := other.Try("cat /etc/told"); err == nil {
 		t.Errorf("another host has the file: %q", out)
 	}
