@@ -6,4 +6,7 @@
 // host has no hardware, and no kernel of its own: it shares processors, memory and the
 // modules of this machine. Where the machine has the memory controller in cgroup v1, MemoryMax
 // has no effect.
+//
+// Where the kernel refuses namespaces or overlays, a test with hosts is skipped, and standard error
+// says so.
 package hosttest

@@ -34,6 +34,7 @@ type Host struct {
 // end of the test, with all its processes.
 func Boot(t testing.TB, name string) *Host {
 	t.Helper()
+	skipWhereImpossible(t)
 	h := &Host{Name: name, t: t}
 	dir := t.TempDir()
 	log, err := os.Create(filepath.Join(t.TempDir(), "console"))
