@@ -63,6 +63,7 @@ check:
 # start hundreds of processes. GORACE turns the delay off. On a busy machine the tests of
 # cmd/zeekfleet take longer than the ten minutes that Go allows a package.
 unit:
+	@CGO_ENABLED=0 go test -count=1 -v -run '^TestHosts$$' ./internal/hosttest | grep '^hosttest: .* is skipped' || true # said here, because go test says nothing of skipped tests
 	@echo "== tests"; GORACE=atexit_sleep_ms=0 go test -race -timeout 40m ./...
 	@echo "== under damage, and at the limit, without the race detector"; CGO_ENABLED=0 go test -count=1 -run '^(TestNoNodeIsStoppedByTenThousandDamages|TestAConfigurationOfTheGreatestSizeCanBeStagedAndRead)$$' ./internal/daemon
 
