@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"log/slog"
-	"os"
 
 	"github.com/zeekfleet/zeekfleet/internal/cgroup"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
@@ -11,11 +10,7 @@ import (
 
 // openGroups finds out what can bound the processes of nodes here.
 func openGroups(ctx context.Context, set settings.Agent, log *slog.Logger) (*cgroup.Groups, error) {
-	unit := ""
-	if text, err := os.ReadFile("/proc/self/cgroup"); err == nil && os.Getenv("INVOCATION_ID") != "" {
-		unit = serviceOf(string(text))
-	}
-	groups, why, err := cgroup.Open(ctx, cgroup.Config{Way: cgroup.Way(set.Process.LimitsBy), Unit: unit, Logger: log})
+	groups, why, err := cgroup.Open(ctx, cgroup.Config{Way: cgroup.Way(set.Process.LimitsBy), Unit: ownService(log), Logger: log})
 	if err != nil {
 		return nil, err
 	}

@@ -23,17 +23,23 @@ const maxSystemctl = 4 << 10
 // systemd kills all processes of the service when the service stops. That is systemd's
 // default. It would kill the nodes whenever the agent stops, and end their captures.
 func warnOfUnit(ctx context.Context, log *slog.Logger) {
+	if unit := ownService(log); unit != "" {
+		warnIfItKills(ctx, log, unit, os.Getpid())
+	}
+}
+
+// ownService returns the name of the systemd service to which this process belongs. It is
+// empty if there is none.
+func ownService(log *slog.Logger) string {
 	if os.Getenv("INVOCATION_ID") == "" { // set by systemd
-		return
+		return ""
 	}
 	cgroup, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		log.Debug("find systemd unit", "err", err)
-		return
+		return ""
 	}
-	if unit := serviceOf(string(cgroup)); unit != "" {
-		warnIfItKills(ctx, log, unit, os.Getpid())
-	}
+	return serviceOf(string(cgroup))
 }
 
 // serviceOf returns the name of the system service in the text of a process's

@@ -2,7 +2,6 @@ package migration_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,28 +20,6 @@ func hostsOf(r *migration.Result) map[mgmt.InstanceName]string {
 		hosts[h.Instance] = h.Name
 	}
 	return hosts
-}
-
-// imported imports all shapes.
-func imported(t *testing.T, do func(t *testing.T, s shape, r *migration.Result, c mgmt.Configuration)) {
-	files, err := filepath.Glob("testdata/shapes/*.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			s := readShape(t, file)
-			r, err := s.run()
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := r.Parse()
-			if err != nil {
-				t.Fatal(err)
-			}
-			do(t, s, r, c.Config)
-		})
-	}
 }
 
 // What was imported and exported to zeekctl, which then is imported again, is the same cluster.

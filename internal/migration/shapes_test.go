@@ -27,6 +27,7 @@ var importing = migration.Options{Hostname: "here", Base: "/opt/zeek"}
 // A shape is a file in testdata/shapes: the files of another manager, what that manager starts
 // (the file "starts", written by hand from its rules), and what they are imported to.
 type shape struct {
+	path    string
 	comment string
 	files   []zeekctl.File
 	starts  string
@@ -38,7 +39,7 @@ func readShape(t testing.TB, path string) shape {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := shape{comment: string(archive.Comment)}
+	s := shape{path: path, comment: string(archive.Comment)}
 	for _, f := range archive.Files {
 		switch f.Name {
 		case "starts":
@@ -142,8 +143,8 @@ func lines(config mgmt.Configuration, starts string) string {
 	return strings.Join(all, "\n") + "\n"
 }
 
-// Each shape is imported to what the other manager would start itself.
-func TestShapes(t *testing.T) {
+// imported imports all shapes.
+func imported(t *testing.T, do func(t *testing.T, s shape, r *migration.Result, c mgmt.Configuration)) {
 	files, err := filepath.Glob("testdata/shapes/*.txtar")
 	if err != nil || len(files) < 40 {
 		t.Errorf("%d shapes, %v, want 40", len(files), err)
@@ -159,10 +160,17 @@ func TestShapes(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v, in\n%s", err, r.Cluster)
 			}
-			if diff := cmp.Diff(s.starts, lines(c.Config, s.starts)); diff != "" {
-				t.Errorf("nodes (-what the other manager starts +what the cluster file says):\n%s", diff)
-			}
-			golden.Check(t, file, s.text(r), *update)
+			do(t, s, r, c.Config)
 		})
 	}
+}
+
+// Each shape is imported to what the other manager would start itself.
+func TestShapes(t *testing.T) {
+	imported(t, func(t *testing.T, s shape, r *migration.Result, c mgmt.Configuration) {
+		if diff := cmp.Diff(s.starts, lines(c, s.starts)); diff != "" {
+			t.Errorf("nodes (-what the other manager starts +what the cluster file says):\n%s", diff)
+		}
+		golden.Check(t, s.path, s.text(r), *update)
+	})
 }
