@@ -57,8 +57,10 @@ type Session int64
 // Election decides who leads. A lead ends when its session ends, when its controller
 // resigns, or when End ends it.
 type Election interface {
-	// Begin makes a session that ends when it was not renewed for ttl.
-	Begin(ctx context.Context, ttl time.Duration) (Session, error)
+	// Begin makes a session of a member that ends when it was not renewed for ttl.
+	Begin(ctx context.Context, member string, ttl time.Duration) (Session, error)
+	// Live returns the names of the members that have a session, sorted.
+	Live(ctx context.Context) ([]string, error)
 	// Renew renews a session. It returns ErrSession if the session has ended.
 	Renew(ctx context.Context, s Session) error
 	// EndSession ends a session, with what belongs to it.
