@@ -53,6 +53,9 @@ func (c Controller) check(o origins) error {
 		return fmt.Errorf("controller.websocket_tls.verify from %s needs controller.websocket_tls.cert, .key and .ca",
 			o.from("controller.websocket_tls.verify"))
 	}
+	if err := c.checkCluster(o); err != nil {
+		return err
+	}
 	if c.OwnAuthority() {
 		return c.checkOwnAuthority(o)
 	}

@@ -86,6 +86,10 @@ func defaultController() settings.Controller {
 			Scopes:       []string{"openid", "profile", "email"},
 			Life:         12 * time.Hour,
 		},
+		Cluster: settings.Cluster{
+			Peer: settings.Listen{Port: 2152}, Heartbeat: 100 * time.Millisecond, Election: time.Second, QuotaMegabytes: 4096,
+			Etcd: settings.Etcd{Endpoints: []string{}, Prefix: "zeekfleet/"},
+		},
 	}
 }
 
@@ -406,6 +410,22 @@ var wrongSettings = map[string]struct {
 	"a star that stands for nothing": {
 		given: given{file: "tls:\n  identities:\n  - dns:a.example=agent/*\n"},
 		want:  `tls.identities: "dns:a.example=agent/*" from file fleet.yaml:3 is not a list of identities: "dns:a.example=agent/*" has a star in the identity, and none in the name of the certificate`,
+	},
+	"etcd without a cluster": {
+		given: given{env: map[string]string{"ZEEKFLEET_ETCD_ENDPOINTS": "https://etcd-1:2379"}},
+		want:  "controller.etcd.endpoints from environment ZEEKFLEET_ETCD_ENDPOINTS has no effect without controller.cluster: set it to true",
+	},
+	"a cluster without an authority": {
+		given: given{flags: []string{"--cluster", "--insecure"}},
+		want:  "controller.cluster from flag --cluster needs an authority of the cluster's own: with certificates from files (tls.cert), or with insecure, there is one controller only",
+	},
+	"a cluster without a port for clients": {
+		given: given{flags: []string{"--cluster", "--websocket-port=off"}},
+		want:  "controller.cluster from flag --cluster needs both ports of the controller: none of controller.listen_port and controller.websocket_port can be off",
+	},
+	"an election that is too quick": {
+		given: given{file: "controller:\n  cluster: true\n  store:\n    heartbeat: 300ms\n"},
+		want:  "controller.store.election: 1s from default is shorter than five times controller.store.heartbeat (300ms): leaders would be lost without a cause",
 	},
 	"certificates that live too short": {
 		given: given{env: map[string]string{"ZEEKFLEET_CONTROLLER_CERTIFICATE_LIFE": "100ms"}},

@@ -197,7 +197,7 @@ func controllerTable(src Sources, p *parts) []setting[Controller] {
 			doc:   "longest wait for agents' answers to a deployment or a restart; zeek-client gives up after 20 s",
 			field: func(c *Controller) value { return durationAt(&c.DeployTimeout, minTimeout, maxTimeout) }},
 	}...)
-	return fill(slices.Concat(table, controllerMetricsTable(), auditTable(), eventsTable(), bundlesTable(), alertsTable(), ssoTable()), src.Defaults.Controller)
+	return fill(slices.Concat(table, controllerMetricsTable(), auditTable(), eventsTable(), bundlesTable(), alertsTable(), ssoTable(), clusterTable()), src.Defaults.Controller)
 }
 
 func agentTable(src Sources, p *parts) []setting[Agent] {

@@ -60,6 +60,7 @@ type Controller struct {
 	AuditKeep, AuditDays int
 	Alerts               Alerts
 	SSO                  SSO
+	Cluster              Cluster
 }
 
 // SSO has the settings of single sign-on. Its fields are those of sso.Config.
