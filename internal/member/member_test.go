@@ -62,8 +62,10 @@ func TestBadFilesAreRefused(t *testing.T) {
 		file func(path, text string) error
 		want string
 	}{
-		"damaged":        {func(path, text string) error { return os.WriteFile(path, []byte(text[:len(text)/2]), 0o600) }, "join again"},
-		"changed":        {func(path, text string) error { return os.WriteFile(path, []byte(strings.Replace(text, "c-1", "c-9", 1)), 0o600) }, "join again"},
+		"damaged": {func(path, text string) error { return os.WriteFile(path, []byte(text[:len(text)/2]), 0o600) }, "join again"},
+		"changed": {func(path, text string) error {
+			return os.WriteFile(path, []byte(strings.Replace(text, "c-1", "c-9", 1)), 0o600)
+		}, "join again"},
 		"empty":          {func(path, _ string) error { return os.WriteFile(path, nil, 0o600) }, "join again"},
 		"others read it": {func(path, _ string) error { return os.Chmod(path, 0o644) }, "others may read it"},
 	}
