@@ -47,6 +47,8 @@ type Client struct {
 	Alerting
 	// Bundles has those about the content of bundles.
 	Bundles
+	// Controlling has those about the controllers of the cluster.
+	Controlling
 	// Machines has those about hosts as machines.
 	Machines
 	*caller
@@ -58,7 +60,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{Access{c}, Alerting{c}, Bundles{c}, Machines{c}, c}, nil
+	return &Client{Access{c}, Alerting{c}, Bundles{c}, Controlling{c}, Machines{c}, c}, nil
 }
 
 // Address returns the controller's host and port.

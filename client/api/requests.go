@@ -39,10 +39,14 @@ const (
 	PathBundleUploads  = "/api/v1/bundles/uploads"
 	PathBundlePrune    = "/api/v1/bundles/prune"
 	PathSSO            = "/api/v1/sso/"
-	PathHealth         = "/healthz"
-	PathReady          = "/readyz"
-	PathLive           = "/livez"
-	PathMetrics        = "/metrics"
+	// PathControllers lists the controllers of the cluster, and lets one join.
+	PathControllers = "/api/v1/controllers"
+	PathBackup      = "/api/v1/backup"
+	PathPulse       = "/api/v1/pulse"
+	PathHealth      = "/healthz"
+	PathReady       = "/readyz"
+	PathLive        = "/livez"
+	PathMetrics     = "/metrics"
 	// PathServiceDiscovery lists what Prometheus can scrape.
 	PathServiceDiscovery = "/sd"
 	// PathOpenAPI is the path of the API's description, without ".json" or ".yaml".

@@ -115,6 +115,16 @@ var (
 	PruneBundles = Row{"bundle prune", mgmt.Operator, true}
 )
 
+// The rows of what is asked about the controllers of the cluster, which is no request to the
+// authority. A backup has all secrets of the cluster in it: beside the role, it takes a caller
+// on the controller's host who could read its files.
+var (
+	ListControllers  = Row{"controllers", mgmt.Viewer, false}
+	RemoveController = Row{"controller remove", mgmt.Admin, true}
+	LeadController   = Row{"controller lead", mgmt.Admin, true}
+	Backup           = Row{"backup", mgmt.Admin, true}
+)
+
 // Table returns the rows of everything that a user may ask for: the requests of the
 // Management API first.
 func Table() []Row {
@@ -131,6 +141,7 @@ func Table() []Row {
 		all = append(all, r.Row)
 	}
 	all = append(all, ListBundles, PullBundle, PushBundle, RemoveBundle, PruneBundles)
+	all = append(all, ListControllers, RemoveController, LeadController, Backup)
 	for _, r := range rows {
 		all = append(all, r.Row)
 	}

@@ -69,6 +69,8 @@ type Config struct {
 	// audit to read.
 	Authority Authority
 	Audit     Audit
+	// Controllers may be nil: then this controller has no others.
+	Controllers Controllers
 	// Happenings may be nil: then there are no events.
 	Happenings Happenings
 	// Alerts may be nil: then there are no alerts.

@@ -71,6 +71,7 @@ var bodies = map[string]string{
 	"begin-push":          `{"name":"site","hash":"HASH","size":100}`,
 	"push-part":           `some bytes`,
 	"prune-bundles":       `{}`,
+	"join-controller":     `{"token":"t","name":"hub-2","hosts":[],"clients":[],"agents":[]}`,
 }
 
 // rows names the row of the table of access that each operation has.
@@ -137,6 +138,11 @@ var rows = map[string]access.Row{
 	"push-part":           access.PushBundle,
 	"remove-bundle":       access.RemoveBundle,
 	"prune-bundles":       access.PruneBundles,
+	"list-controllers":    access.ListControllers,
+	"join-controller":     access.RowOf(access.Join{}),
+	"remove-controller":   access.RemoveController,
+	"lead-controller":     access.LeadController,
+	"backup":              access.Backup,
 	// Every user may do these, and they ask for nothing that the table has.
 	"get-root":    {Name: "look", May: mgmt.Viewer},
 	"who-am-i":    {Name: "look", May: mgmt.Viewer},
@@ -149,6 +155,7 @@ var rows = map[string]access.Row{
 	"health":            {},
 	"ready":             {},
 	"live":              {},
+	"pulse":             {},
 	"single-sign-on":    {},
 }
 
@@ -178,8 +185,8 @@ func TestRoles(t *testing.T) {
 	}
 	kept := keeper{newShelf(t)}
 	hash := kept.put(t, "site", map[string]string{"a.zeek": "x"})
-	cfg.Bundles = kept
-	s := serve(t, cfg, nil)
+	cfg.Bundles, cfg.Controllers = kept, &hubs{}
+	s := serve(t, cfg, func(c *web.Connection) { c.Own = true })
 	operations := 0
 	for path, methods := range description(t, s).Paths {
 		for method, op := range methods {

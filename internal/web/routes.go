@@ -68,6 +68,7 @@ func newRoutes(s *Server) *routes {
 	a.registerSamples()
 	a.registerAlerts()
 	a.registerBundles()
+	registerControllers(a)
 	a.registerHealth()
 	a.registerMetrics()
 	a.registerPages()

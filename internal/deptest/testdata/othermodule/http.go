@@ -136,6 +136,8 @@ var documents = []any{
 	api.Bundles{}, api.Bundle{Pushes: []api.BundlePush{}}, api.BundleContent{List: []api.BundleFile{}}, api.UploadRequest{}, api.Upload{}, api.PruneRequest{}, api.Pruned{},
 	api.HeaderUploadOffset, api.MaxUploadPart, api.MaxBundleRevisions,
 	api.Alert{}, api.Alerting{}, api.AlertMark{}, api.AlertQuery{}, api.AlertReceiver{}, api.AcknowledgeRequest{}, api.Silence{}, api.SilenceRequest{},
+	api.Controllers{Members: []api.ControllerMember{}}, api.Controlling{}, api.ControllerJoin{}, api.ControllerJoined{Initial: []api.StoreMember{}}, api.Pulse{}, api.AnyController,
+	api.ControllerLeads, api.ControllerFollows, api.ControllerLearns, api.ControllerAway,
 	api.ExecRequest{}, api.ExecResult{}, api.HostSettings{},
 	api.OperationQuery{}, api.DispatchResult{}, api.Dispatched{},
 	api.Status{Instances: api.InstanceCount{}, Nodes: api.NodeCount{}, Wrong: []api.StatusDetail{}, Crashed: []api.StatusCrash{}, Stopped: []api.StatusMark{}, Versions: []api.HostVersions{}},
@@ -154,7 +156,7 @@ var (
 		api.PathRoot, api.PathJoin, api.PathLogin, api.PathRenew, api.PathSession, api.PathWhoAmI, api.PathTokens, api.PathOwnTokens, api.PathUsers,
 		api.PathCertificates, api.PathAuthorities, api.PathAudit, api.PathInstances, api.PathNodes, api.PathConfigurations,
 		api.PathCrashes, api.PathHosts, api.PathSSO, api.PathSSOInfo, api.PathSSOLogin, api.PathSSOStart, api.PathSSOCallback,
-		api.PathPlans, api.PathDeployments, api.PathRevisions, api.PathOperations, api.PathDispatches, api.PathStatus, api.PathEvents, api.PathEventStream, api.PathAlerts, api.PathAcknowledge, api.PathAlertReceivers, api.PathSilences, api.PathBundles, api.PathBundleUploads, api.PathBundlePrune, api.ContentEventStream, api.PathHealth, api.PathLive, api.PathReady, api.PathMetrics, api.PathServiceDiscovery, api.PathOpenAPI,
+		api.PathPlans, api.PathDeployments, api.PathRevisions, api.PathOperations, api.PathDispatches, api.PathStatus, api.PathEvents, api.PathEventStream, api.PathAlerts, api.PathAcknowledge, api.PathAlertReceivers, api.PathSilences, api.PathBundles, api.PathBundleUploads, api.PathBundlePrune, api.ContentEventStream, api.PathControllers, api.PathBackup, api.PathPulse, api.PathHealth, api.PathLive, api.PathReady, api.PathMetrics, api.PathServiceDiscovery, api.PathOpenAPI,
 	}
 	media = []string{"application/json", api.ContentNDJSON}
 	most  = max(api.MaxAnswer, api.MaxItems)
