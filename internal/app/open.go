@@ -82,15 +82,10 @@ func OpenController(
 	var opened closers
 	defer opened.closeOn(&err)
 
+	if err = c.configure(&set); err != nil {
+		return c, err
+	}
 	if c.Bus, err = busConfig(set.Common); err != nil {
-		return c, err
-	}
-	c.Insecure = set.Insecure
-	if c.SSO, err = openSSO(set.SSO); err != nil {
-		return c, err
-	}
-	set.HostNames = withSSOHost(set.HostNames, set.SSO)
-	if c.Callers, err = localUsers(set.LocalUsers); err != nil {
 		return c, err
 	}
 	if c.store, err = daemon.OpenControllerState(ctx, set.Directory, log); err != nil {
@@ -98,30 +93,11 @@ func OpenController(
 	}
 	opened.add(c.store)
 	c.Store = c.store
-	if c.AuditLog, c.Audit, err = openControllerAudit(set, log); err != nil {
+	if err = c.openLogs(&opened, set, log); err != nil {
 		return c, err
 	}
-	opened.add(c.AuditLog)
-	c.Counts, c.MetricsAnonymous = metrics.NewCounts(), set.MetricsAnonymous
-	c.Tally = c.Counts
-	if c.HappeningsLog, c.Happenings, err = openControllerHappenings(set, log, c.Counts.Records); err != nil {
+	if err = c.openPorts(ctx, &opened, set, flags); err != nil {
 		return c, err
-	}
-	opened.add(c.HappeningsLog)
-	if err = c.openBundles(set, log); err != nil {
-		return c, err
-	}
-	if !set.Broker.Off {
-		if c.Broker, err = listenHereToo(ctx, set, set.Broker, flags.Broker+" (ZEEK_CONTROLLER_PORT)"); err != nil {
-			return c, err
-		}
-		opened.add(c.Broker)
-	}
-	if !set.WebSocket.Off {
-		if c.WebSocket, err = listenHereToo(ctx, set, set.WebSocket, flags.WebSocket+" (ZEEK_CONTROLLER_WEBSOCKET_PORT)"); err != nil {
-			return c, err
-		}
-		opened.add(c.WebSocket)
 	}
 	if err = c.openAuthority(ctx, set, log); err != nil {
 		return c, err
@@ -137,14 +113,63 @@ func OpenController(
 	if c.WebSocketServer, err = c.websocketConfig(set); err != nil {
 		return c, err
 	}
+	c.finish(set, log)
+	c.warnOfStrangers(set, log)
+	return c, nil
+}
+
+// configure sets what follows from the settings alone, and adds to them the names of the
+// host that follow from others.
+func (c *Controller) configure(set *settings.Controller) (err error) {
+	c.Insecure = set.Insecure
+	if c.SSO, err = openSSO(set.SSO); err != nil {
+		return err
+	}
+	set.HostNames = withSSOHost(set.HostNames, set.SSO)
+	c.Counts, c.MetricsAnonymous = metrics.NewCounts(), set.MetricsAnonymous
+	c.Tally = c.Counts
+	c.Callers, err = localUsers(set.LocalUsers)
+	return err
+}
+
+// openLogs opens the audit, the log of what happens, and the contents of bundles.
+func (c *Controller) openLogs(opened *closers, set settings.Controller, log *slog.Logger) (err error) {
+	if c.AuditLog, c.Audit, err = openControllerAudit(set, log); err != nil {
+		return err
+	}
+	opened.add(c.AuditLog)
+	if c.HappeningsLog, c.Happenings, err = openControllerHappenings(set, log, c.Counts.Records); err != nil {
+		return err
+	}
+	opened.add(c.HappeningsLog)
+	return c.openBundles(set, log)
+}
+
+// openPorts opens the ports for agents and for clients.
+func (c *Controller) openPorts(ctx context.Context, opened *closers, set settings.Controller, flags PortFlags) (err error) {
+	if !set.Broker.Off {
+		if c.Broker, err = listenHereToo(ctx, set, set.Broker, flags.Broker+" (ZEEK_CONTROLLER_PORT)"); err != nil {
+			return err
+		}
+		opened.add(c.Broker)
+	}
+	if !set.WebSocket.Off {
+		if c.WebSocket, err = listenHereToo(ctx, set, set.WebSocket, flags.WebSocket+" (ZEEK_CONTROLLER_WEBSOCKET_PORT)"); err != nil {
+			return err
+		}
+		opened.add(c.WebSocket)
+	}
+	return nil
+}
+
+// finish sets what needs open ports.
+func (c *Controller) finish(set settings.Controller, log *slog.Logger) {
 	c.Core = c.core(set)
 	c.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
 	c.AgentDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}
 	c.AgentNames = pairs(set.AgentNames)
 	c.Topic, c.AgentTopics = set.Topics.Controller, set.Topics.Agent
 	c.Logger = log
-	c.warnOfStrangers(set, log)
-	return c, nil
 }
 
 // warnOfStrangers warns of settings that let in whom the operator may not mean.

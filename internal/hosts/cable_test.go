@@ -27,6 +27,8 @@ type cable struct {
 // quality says which faults a cable has. The zero value is a perfect cable.
 type quality struct {
 	cut   bool
+	mute  bool          // nothing that the first end sends arrives
+	deaf  bool          // nothing arrives at the first end
 	delay time.Duration // each way
 	loss  float64       // the fraction of frames, each way
 	rate  int           // bits a second, each way; 0: no limit
@@ -44,15 +46,20 @@ func lay(t *testing.T, middle namespace, device string, a namespace, addrA strin
 	c.set(quality{})
 	endA := c.plug(t, middle, device+"a", a, device, addrA)
 	endB := c.plug(t, middle, device+"b", b, device, addrB)
+	c.connect(t, endA, endB)
+	return c
+}
+
+// connect carries frames between two ends until the end of the test.
+func (c *cable) connect(t *testing.T, a, b *os.File) {
 	var carriers sync.WaitGroup
-	carriers.Go(func() { c.carry(endA, endB) })
-	carriers.Go(func() { c.carry(endB, endA) })
+	carriers.Go(func() { c.carry(a, b, func(q *quality) bool { return q.cut || q.mute }) })
+	carriers.Go(func() { c.carry(b, a, func(q *quality) bool { return q.cut || q.deaf }) })
 	t.Cleanup(func() {
-		endA.Close()
-		endB.Close()
+		a.Close()
+		b.Close()
 		carriers.Wait()
 	})
-	return c
 }
 
 // plug makes the veth pair of one end of the cable. Reading and writing the file
@@ -60,7 +67,9 @@ func lay(t *testing.T, middle namespace, device string, a namespace, addrA strin
 func (c *cable) plug(t *testing.T, middle namespace, far string, ns namespace, device, addr string) *os.File {
 	t.Helper()
 	ip(t, "-n", string(middle), "link", "add", far, "type", "veth", "peer", "name", device, "netns", string(ns))
-	ip(t, "-n", string(ns), "address", "add", addr, "dev", device)
+	if addr != "" {
+		ip(t, "-n", string(ns), "address", "add", addr, "dev", device)
+	}
 	// A frame that the kernel has not divided would occupy a slow cable for long.
 	ip(t, "-n", string(ns), "link", "set", device, "gso_max_segs", "1")
 	ip(t, "-n", string(ns), "link", "set", device, "up")
@@ -114,8 +123,9 @@ const (
 	maxInFlight = 4096
 )
 
-// carry carries frames from one end to the other until one of the ends is closed.
-func (c *cable) carry(from, to *os.File) {
+// carry carries frames from one end to the other until one of the ends is closed. cut
+// reports whether the cable is cut in this direction.
+func (c *cable) carry(from, to *os.File, cut func(*quality) bool) {
 	type frame struct {
 		bytes []byte
 		due   time.Time
@@ -138,7 +148,7 @@ func (c *cable) carry(from, to *os.File) {
 			return
 		}
 		q := c.quality.Load()
-		if q.cut || rand.Float64() < q.loss {
+		if cut(q) || rand.Float64() < q.loss {
 			continue
 		}
 		c.carried.Add(int64(n))

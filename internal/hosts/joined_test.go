@@ -49,27 +49,41 @@ type host struct {
 // newHosts makes hosts with these addresses on one network.
 func newHosts(t *testing.T, addrs map[string]string) map[string]*host {
 	t.Helper()
-	middle := newNamespace(t, "switch")
-	ip(t, "-n", string(middle), "link", "add", "lan", "type", "bridge")
-	ip(t, "-n", string(middle), "link", "set", "lan", "up")
+	middle := newSwitch(t)
 	hosts := map[string]*host{}
 	for _, name := range slices.Sorted(maps.Keys(addrs)) {
-		h := &host{t: t, ns: newNamespace(t, name), name: name, home: t.TempDir()}
-		h.log = filepath.Join(h.home, "log")
+		h := newHost(t, name)
 		ip(t, "-n", string(middle), "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", string(h.ns))
 		ip(t, "-n", string(middle), "link", "set", name, "master", "lan", "up")
 		ip(t, "-n", string(h.ns), "address", "add", addrs[name]+"/24", "dev", "eth0")
 		ip(t, "-n", string(h.ns), "link", "set", "eth0", "up")
 		hosts[name] = h
-		t.Cleanup(func() {
-			h.stop()
-			if t.Failed() {
-				text, _ := os.ReadFile(h.log)
-				t.Logf("log of %s:\n%s", h.name, text)
-			}
-		})
 	}
 	return hosts
+}
+
+// newSwitch makes a namespace with the bridge "lan".
+func newSwitch(t *testing.T) namespace {
+	t.Helper()
+	middle := newNamespace(t, "switch")
+	ip(t, "-n", string(middle), "link", "add", "lan", "type", "bridge")
+	ip(t, "-n", string(middle), "link", "set", "lan", "up")
+	return middle
+}
+
+// newHost makes a host that is connected to nothing.
+func newHost(t *testing.T, name string) *host {
+	t.Helper()
+	h := &host{t: t, ns: newNamespace(t, name), name: name, home: t.TempDir()}
+	h.log = filepath.Join(h.home, "log")
+	t.Cleanup(func() {
+		h.stop()
+		if t.Failed() {
+			text, _ := os.ReadFile(h.log)
+			t.Logf("log of %s:\n%s", h.name, text)
+		}
+	})
+	return h
 }
 
 // command returns a command of this host's root. Its first word is "zeekfleet".
