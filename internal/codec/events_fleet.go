@@ -156,4 +156,9 @@ var fleetEvents = []event{
 		func(m mgmt.AuthoritiesChanged) []zval.Value {
 			return list(zval.String(m.Authorities), zval.String(m.NodeAuthorities), vectorValue(m.Revoked, zval.String))
 		}),
+	message(mgmt.FleetAgentAPI+"controllers_changed",
+		func(f *fields) mgmt.ControllersChanged {
+			return mgmt.ControllersChanged{Addresses: vector(f, "addresses", stringElem[string])}
+		},
+		func(m mgmt.ControllersChanged) []zval.Value { return list(vectorValue(m.Addresses, zval.String)) }),
 }

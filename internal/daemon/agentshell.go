@@ -217,6 +217,8 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 		a.toNodes(e)
 	case agent.Measured:
 		a.sampling.told(time.Now(), e)
+	case agent.Obeys, agent.Ordered, agent.RefusedOrder, agent.Controllers:
+		// This shell reads no terms yet, so that these do not come.
 	case agent.Drop:
 		a.endpoint.Drop(string(e.Peer), errors.New(e.Reason))
 	case agent.StoppedAll:

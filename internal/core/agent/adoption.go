@@ -18,7 +18,9 @@ func (m *Machine) adopted(ev Adopted) {
 		m.rollout.keepAll()
 	}
 	for _, p := range m.peers.oldestFirst() {
-		m.sayHello(p.id)
+		if m.terms.refusal(p) == "" {
+			m.sayHello(p.id)
+		}
 		if p.node != "" {
 			m.claim(p)
 		}

@@ -45,6 +45,9 @@ type Config struct {
 	// FetchTimeout bounds the time for which requests wait for bundles that arrive, beside
 	// the time that they have without bundles. Zero means 30 min.
 	FetchTimeout time.Duration
+	// TermRetry is the time after which the agent tries again to save the term of a controller.
+	// Zero means 1 s.
+	TermRetry time.Duration
 	// PreparedFor is how long a preparation counts. A deployment that follows in
 	// that time has no preflight of its own. Zero means 30 s.
 	PreparedFor time.Duration
@@ -149,6 +152,7 @@ func (c Config) WithDefaults() Config {
 	c.StopGate = cmp.Or(c.StopGate, 3*time.Second)
 	c.MaxPatience = cmp.Or(c.MaxPatience, 10*time.Minute)
 	c.FetchTimeout = cmp.Or(c.FetchTimeout, 30*time.Minute)
+	c.TermRetry = cmp.Or(c.TermRetry, time.Second)
 	c.PreparedFor = cmp.Or(c.PreparedFor, 30*time.Second)
 	c.MaxNodes = cmp.Or(c.MaxNodes, 500)
 	c.MaxRequests = cmp.Or(c.MaxRequests, 1000)

@@ -77,6 +77,10 @@ func (m *Machine) fromController(ev FromController) {
 		m.wanted(ev.Peer, msg)
 		return
 	}
+	if msg, ok := ev.Msg.(mgmt.ControllersChanged); ok {
+		obeying{m}.controllers(ev.Peer, msg)
+		return
+	}
 	d, ok := decisions[reflect.TypeOf(ev.Msg)]
 	if !ok {
 		m.emit(Note{Level: Debug, Text: "message that an agent has no use for", Peer: ev.Peer})
@@ -87,6 +91,9 @@ func (m *Machine) fromController(ev FromController) {
 	p := m.peers.known[ev.Peer]
 	if why := m.refusal(r, p); why != "" {
 		m.requests.refuse(r, why)
+		if p != nil && p.barred == "" && why == m.terms.refusal(p) {
+			m.emit(RefusedOrder{Peer: p.id, Reason: why})
+		}
 		if p != nil && p.past && d.leads {
 			m.peers.drop(p)
 		}
@@ -95,6 +102,7 @@ func (m *Machine) fromController(ev FromController) {
 	if p != nil {
 		p.led = p.led || d.leads
 		r.Detail.fleet = p.fleet
+		obeying{m}.ordered(p, r)
 	}
 	d.decide(m, r)
 }
@@ -112,6 +120,10 @@ func (m *Machine) refusal(r *request, p *peer) string {
 		return "cluster nodes may not make requests of agents"
 	case p != nil && p.barred != "":
 		return p.barred
+	case p != nil && m.terms.refusal(p) != "":
+		return m.terms.refusal(p)
+	case p == nil && m.terms.known > 0:
+		return "the controller is not connected"
 	case p != nil && (p.past && r.Detail.leads || r.Detail.changes && m.peers.ledSince(p)):
 		// An earlier life of the controller sent it, and it arrived late. It must
 		// not undo what a later life has done.

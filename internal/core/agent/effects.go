@@ -98,6 +98,31 @@ type (
 		Figures string
 	}
 
+	// Obeys says that the agent obeys Peer, and no controller with a smaller term. The term
+	// was saved. The shell announces it before it performs the next effect.
+	Obeys struct {
+		Peer       mgmt.PeerID
+		Controller string // for people
+		Term       uint64
+	}
+	// Ordered says that the agent does what a controller with a term has asked for, for the
+	// records. The outcome is in the answer.
+	Ordered struct {
+		Peer       mgmt.PeerID
+		Controller string // for people
+		Term       uint64
+		Order      mgmt.Request
+	}
+	// RefusedOrder says that the agent does not do what Peer has asked for, because another
+	// controller leads, for the records.
+	RefusedOrder struct {
+		Peer   mgmt.PeerID
+		Reason string
+	}
+	// Controllers has the agent dial these controllers beside those of its settings, in place
+	// of those that it was told before.
+	Controllers struct{ Addresses []string }
+
 	// Drop ends the connection with Peer. The peer may connect anew.
 	Drop struct {
 		Peer   mgmt.PeerID
@@ -140,5 +165,9 @@ func (ToController) IsEffect() {}
 func (ToNodes) IsEffect()      {}
 func (Tell) IsEffect()         {}
 func (Measured) IsEffect()     {}
+func (Obeys) IsEffect()        {}
+func (Ordered) IsEffect()      {}
+func (RefusedOrder) IsEffect() {}
+func (Controllers) IsEffect()  {}
 func (Drop) IsEffect()         {}
 func (StoppedAll) IsEffect()   {}

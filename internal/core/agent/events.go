@@ -35,12 +35,18 @@ type (
 		// Barred says why the peer may not make requests of the agent. Empty means
 		// that it may.
 		Barred string
+		// Name is the name of the controller, for people. It may be empty.
+		Name string
+		// Term is the number of the controller's lead. Zero means that the peer announces
+		// none: it does not lead, or it has no others beside it.
+		Term uint64
 	}
 	// PeerUpdated says that the peer's subscriptions changed. The peer may have
 	// missed earlier messages, and may get the next ones.
 	PeerUpdated struct {
 		Peer  mgmt.PeerID
-		Fleet bool // as in PeerAdded
+		Fleet bool   // as in PeerAdded
+		Term  uint64 // as in PeerAdded
 	}
 	// PeerLost says that a peering ended. It follows all other events of that peer.
 	PeerLost struct{ Peer mgmt.PeerID }

@@ -6,11 +6,15 @@ package agent
 // if a controller has connected after it: that controller leads. When the
 // controller that leads is gone, the peers that connected before it must connect
 // anew. A controller that lives does so in a moment. A dead controller cannot.
+//
+// Among controllers with terms, the terms say which one leads, and connections do not (see
+// terms.go). Only if two controllers announce the same term, which a mistake of people can
+// bring about, this rule counts among them, too.
 
 // ledSince reports whether a peer that connected later than p leads.
 func (ps *peers) ledSince(p *peer) bool {
 	for _, o := range ps.known {
-		if o.led && o.moment > p.moment {
+		if o.led && o.since > p.since && (o.term == 0 || p.term == 0 || o.term == p.term) {
 			return true
 		}
 	}
@@ -25,7 +29,7 @@ func (ps *peers) leadLost(gone *peer) {
 		return
 	}
 	for _, p := range ps.oldestFirst() {
-		if p.moment > gone.moment || p.node != "" {
+		if p.since > gone.since || p.node != "" || gone.term > 0 && (p.term > 0 || p.hasLed) {
 			continue
 		}
 		p.past = true

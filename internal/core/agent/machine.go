@@ -24,6 +24,7 @@ type Machine struct {
 	proposals *proposals
 	options   *options
 	limits    *limits
+	terms     *terms
 }
 
 // mode says how far the agent is in its life.
@@ -54,6 +55,7 @@ func New(cfg Config, saved State, rng *rand.Rand) *Machine {
 		proposals: &proposals{turn: t, requests: requests},
 		options:   &options{turn: t, rollout: rollout, peers: peers},
 		limits:    &limits{turn: t, rollout: rollout},
+		terms:     &terms{turn: t, known: saved.Term},
 	}
 }
 
@@ -75,10 +77,14 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 
 // next returns the State in which c is saved.
 func (m *Machine) next(c change) State {
-	s := State{Desired: c.config, Told: true}
-	by := m.rollout.steering.within(c.config, m.cfg.Name)
-	if c.purpose == steers {
-		s, by = State{Desired: m.desired, Told: m.told}, c.steering
+	s, by := State{Desired: m.desired, Told: m.told, Term: m.terms.known}, m.rollout.steering
+	switch c.purpose {
+	case raises:
+		s.Term = c.term
+	case steers:
+		by = c.steering
+	default:
+		s.Desired, s.Told, by = c.config, true, by.within(c.config, m.cfg.Name)
 	}
 	s.Stopped, s.Paused = by.stopped, by.paused
 	return s
@@ -144,6 +150,9 @@ func (m *Machine) proceed() {
 	m.expire()
 	m.proposals.expireFetch()
 	m.proposals.expirePreflight()
+	if !m.saving() {
+		obeying{m}.retryRaise()
+	}
 	if m.saving() {
 		return
 	}
@@ -185,6 +194,9 @@ func (m *Machine) NextWake() (time.Time, bool) {
 	}
 	if f := m.proposals.fetching; f != nil && !f.until.IsZero() {
 		w.at(f.until)
+	}
+	if !m.terms.retry.IsZero() {
+		w.at(m.terms.retry)
 	}
 	if m.mode == stopping && !m.rollout.last.end.IsZero() {
 		w.at(m.rollout.last.end)

@@ -4,8 +4,8 @@ import "github.com/zeekfleet/zeekfleet/internal/mgmt"
 
 func (m *Machine) peerAdded(ev PeerAdded) {
 	m.peerLost(PeerLost{ev.Peer}) // in case nobody said so
-	m.peers.add(ev)
-	m.sayHello(ev.Peer)
+	p := m.peers.add(ev)
+	obeying{m}.meet(p, m.terms.newTerm(p, ev.Term))
 }
 
 // peerUpdated repeats the hello. A controller that had not subscribed yet has
@@ -16,8 +16,9 @@ func (m *Machine) peerUpdated(ev PeerUpdated) {
 		return
 	}
 	p.fleet = ev.Fleet
+	changed := m.terms.newTerm(p, ev.Term)
 	if p.node == "" {
-		m.sayHello(ev.Peer)
+		obeying{m}.meet(p, changed)
 	}
 }
 

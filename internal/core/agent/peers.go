@@ -18,6 +18,10 @@ type peers struct {
 type peer struct {
 	id     mgmt.PeerID
 	moment uint64        // when it connected; see turn.moment
+	since  uint64        // when it connected, or began to lead in its term
+	name   string        // of the controller, for people; it may be empty
+	term   uint64        // that it announces; zero: none
+	hasLed bool          // it has announced a term on this connection
 	node   mgmt.NodeName // which node it said to be; empty: none
 	fleet  bool          // it is of this program
 	barred string        // why it may not make requests; empty: it may
@@ -32,8 +36,11 @@ type peer struct {
 
 func newPeers(t *turn) *peers { return &peers{turn: t, known: map[mgmt.PeerID]*peer{}} }
 
-func (ps *peers) add(ev PeerAdded) {
-	ps.known[ev.Peer] = &peer{id: ev.Peer, moment: ps.moment(), fleet: ev.Fleet, barred: ev.Barred}
+func (ps *peers) add(ev PeerAdded) *peer {
+	p := &peer{id: ev.Peer, moment: ps.moment(), name: ev.Name, fleet: ev.Fleet, barred: ev.Barred}
+	p.since = p.moment
+	ps.known[ev.Peer] = p
+	return p
 }
 
 // lost forgets a peer and returns it. It returns nil if the peer was not known.

@@ -36,6 +36,10 @@ type change struct {
 	plan     *mgmt.InstancePlan // if the controller wants to know it
 	// steering is what is saved if the purpose is steers. There is no config then.
 	steering steering
+	// term is what is saved if the purpose is raises, and leader is the peer that leads in it.
+	// There is neither a config nor a request then.
+	term   uint64
+	leader mgmt.PeerID
 	// twins are earlier requests for the same. They get the same answer.
 	twins []*request
 }
@@ -49,6 +53,7 @@ const (
 	plans            // so does this one, and its answer says what it would do
 	standsBy
 	steers
+	raises // the term of a controller is saved
 )
 
 // occasion returns what the nodes of the change are started and stopped for.
@@ -201,6 +206,10 @@ func (ps *proposals) failAll(c change, why string) {
 func (m *Machine) saved(ev Saved) {
 	c := *m.proposals.saving
 	m.proposals.saving = nil
+	if c.purpose == raises {
+		obeying{m}.raised(c, ev.Err)
+		return
+	}
 	if ev.Err != "" {
 		m.emit(Note{Level: Error, Text: "configuration could not be saved", ReqID: c.request.ID, Err: ev.Err})
 		m.proposals.failAll(c, "save configuration: "+ev.Err)

@@ -26,7 +26,8 @@ type request = ledger.Request[mgmt.NodeName, detail]
 type detail struct {
 	msg mgmt.Request
 	traits
-	fleet bool // the asker is a controller of this program
+	fleet bool   // the asker is a controller of this program
+	term  uint64 // of the asker; zero: it has none
 
 	// ask is the request that a dispatch sends to nodes. unasked are the awaited nodes
 	// that get it as soon as they are connected.

@@ -20,6 +20,8 @@ type State struct {
 	// started again when they end by themselves. Both are sorted. They may have nodes that
 	// are not in Desired.
 	Stopped, Paused []mgmt.NodeName
+	// Term is the greatest term of a controller that the agent has obeyed. Zero means none.
+	Term uint64
 }
 
 // Change replaces the value of a key in the agent's store.
@@ -32,9 +34,21 @@ type Change struct {
 const stateKey = "state"
 
 // storedForm is the newest form of a State.
-const storedForm = 2
+const storedForm = 3
 
-// stateForm2 is form 2 of a State.
+// stateForm3 is form 3 of a State.
+type stateForm3 struct {
+	Version int                `json:"version"`
+	Told    bool               `json:"told"`
+	Desired form.Configuration `json:"desired"`
+	Stopped []mgmt.NodeName    `json:"stopped,omitempty"`
+	Paused  []mgmt.NodeName    `json:"paused,omitempty"`
+	Term    uint64             `json:"term"`
+}
+
+// stateForm2 is form 2 of a State. A State without a term is still written in form 2: an
+// agent of before 2026-12 obeys a controller that is alone as this one does, and may take its
+// place again.
 type stateForm2 struct {
 	Version int                `json:"version"`
 	Told    bool               `json:"told"`
@@ -59,7 +73,11 @@ type stateForm0 struct {
 
 // Changes returns the changes that store s. They replace all that is stored.
 func (s State) Changes() []Change {
-	return []Change{{stateKey, form.Encode(stateForm2{storedForm, s.Told, form.NewConfiguration(s.Desired), s.Stopped, s.Paused})}}
+	desired := form.NewConfiguration(s.Desired)
+	if s.Term == 0 {
+		return []Change{{stateKey, form.Encode(stateForm2{2, s.Told, desired, s.Stopped, s.Paused})}}
+	}
+	return []Change{{stateKey, form.Encode(stateForm3{3, s.Told, desired, s.Stopped, s.Paused, s.Term})}}
 }
 
 // Restore reads the State from the stored values, by their keys. Without values it
@@ -89,7 +107,20 @@ func readState(value []byte) (State, error) {
 		return readState0(value)
 	case 1:
 		return readState1(value)
+	case 2:
+		return readState2(value)
 	}
+	var f stateForm3
+	if err := form.Decode(value, &f); err != nil {
+		return State{}, fmt.Errorf("form 3: %w", err)
+	}
+	if f.Term > mgmt.MaxTerm {
+		return State{}, fmt.Errorf("form 3: term %d is more than %d", f.Term, mgmt.MaxTerm)
+	}
+	return State{Desired: f.Desired.Configuration(), Told: f.Told, Stopped: f.Stopped, Paused: f.Paused, Term: f.Term}, nil
+}
+
+func readState2(value []byte) (State, error) {
 	var f stateForm2
 	if err := form.Decode(value, &f); err != nil {
 		return State{}, fmt.Errorf("form 2: %w", err)

@@ -34,12 +34,18 @@ func wantState(t *testing.T, want, got agent.State) {
 	}
 }
 
-// A change of the text is a new form.
-func TestStateIsWrittenInForm2(t *testing.T) {
+// A change of the text is a new form. A program of before reads what has no term.
+func TestStateIsWrittenInItsForms(t *testing.T) {
 	told := told
 	told.Stopped, told.Paused = []mgmt.NodeName{"worker", "worker-2"}, []mgmt.NodeName{"worker-3"}
+	t.Run("form 2, without a term", func(t *testing.T) { wantWritten(t, told, "form2.json") })
+	told.Term = 7
+	t.Run("form 3, with a term", func(t *testing.T) { wantWritten(t, told, "form3.json") })
+}
+
+func wantWritten(t *testing.T, told agent.State, file string) {
 	changes := told.Changes()
-	path := filepath.Join("testdata", "stored", "form2.json")
+	path := filepath.Join("testdata", "stored", file)
 	if *update {
 		if err := os.WriteFile(path, append(changes[0].Value, '\n'), 0o644); err != nil {
 			t.Fatal(err)
@@ -153,8 +159,10 @@ func TestNothingStoredIsTheZeroState(t *testing.T) {
 
 func TestStateThatIsNotUnderstoodIsRefused(t *testing.T) {
 	for name, tt := range map[string]struct{ key, value, want string }{
-		"newer form":          {"state", `{"version":3,"told":true}`, `value "state": written by a newer zeekfleet (form 3, known are up to 2); run that zeekfleet, or a later one`},
-		"unknown field":       {"state", `{"version":2,"bundles":[]}`, `value "state": form 2: json: unknown field "bundles"`},
+		"newer form":          {"state", `{"version":4,"told":true}`, `value "state": written by a newer zeekfleet (form 4, known are up to 3); run that zeekfleet, or a later one`},
+		"unknown field":       {"state", `{"version":3,"bundles":[]}`, `value "state": form 3: json: unknown field "bundles"`},
+		"field of form 3":     {"state", `{"version":2,"term":7}`, `value "state": form 2: json: unknown field "term"`},
+		"term beyond reason":  {"state", `{"version":3,"term":4611686018427387905}`, `value "state": form 3: term 4611686018427387905 is more than 4611686018427387904`},
 		"field of form 2":     {"state", `{"version":1,"stopped":[]}`, `value "state": form 1: json: unknown field "stopped"`},
 		"unknown field, old":  {"state", `{"Desired":{},"Bundles":[]}`, `value "state": form 0: json: unknown field "Bundles"`},
 		"damaged":             {"state", `{"version":1,`, `value "state": not a JSON object: unexpected end of JSON input`},

@@ -10,5 +10,9 @@ func (m *Machine) wanted(id mgmt.PeerID, msg mgmt.HappeningsWanted) {
 		m.emit(Note{Level: Debug, Text: "peer is not told what happens", Peer: id})
 		return
 	}
+	if why := m.terms.refusal(p); why != "" {
+		obeying{m}.refused(p, why)
+		return
+	}
 	m.emit(Tell{Peer: id, Log: msg.Log, After: msg.After})
 }

@@ -56,6 +56,14 @@ func agentEffect(effect any) string {
 		return fmt.Sprintf("tell %s what happened after %d", e.Peer, e.After)
 	case agent.Measured:
 		return fmt.Sprintf("figures of %s, launch %d: %s", e.Node, e.Launch, e.Figures)
+	case agent.Obeys:
+		return fmt.Sprintf("obeys %s (%s) in term %d", e.Controller, e.Peer, e.Term)
+	case agent.Ordered:
+		return fmt.Sprintf("does what %s orders in term %d: %s", e.Controller, e.Term, mgmt.KindOf(e.Order).Name())
+	case agent.RefusedOrder:
+		return fmt.Sprintf("refuses an order of %s: %s", e.Peer, e.Reason)
+	case agent.Controllers:
+		return "dials " + strings.Join(e.Addresses, ", ")
 	case agent.Drop:
 		return fmt.Sprintf("drop %s: %s", e.Peer, e.Reason)
 	case agent.StoppedAll:
@@ -87,6 +95,9 @@ func agentState(s agent.State) string {
 	}
 	if len(s.Paused) > 0 {
 		text += " paused " + mgmt.FewNames(s.Paused, len(s.Paused))
+	}
+	if s.Term > 0 {
+		text += fmt.Sprintf(" term %d", s.Term)
 	}
 	return text
 }

@@ -2,6 +2,7 @@ package coretest
 
 import (
 	"net/netip"
+	"strconv"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
@@ -31,10 +32,21 @@ func (s *controllerStage) peer(args *Args) error {
 	return nil
 }
 
-// "peer PEER [fleet] [barred=REASON]": a controller, a node or a stranger
-// connects.
+// "peer PEER [fleet] [barred=REASON] [name=CONTROLLER] [term=TERM]": a controller, a node or a
+// stranger connects.
 func (s *agentStage) peer(args *Args) error {
 	barred, _ := args.Value("barred")
-	s.Step(agent.PeerAdded{Peer: mgmt.PeerID(args.Next()), Fleet: args.Flag("fleet"), Barred: barred})
-	return nil
+	name, _ := args.Value("name")
+	term, err := args.term()
+	s.Step(agent.PeerAdded{Peer: mgmt.PeerID(args.Next()), Fleet: args.Flag("fleet"), Barred: barred, Name: name, Term: term})
+	return err
+}
+
+// term takes term=TERM from any place of the line.
+func (a *Args) term() (uint64, error) {
+	text, given := a.Value("term")
+	if !given {
+		return 0, nil
+	}
+	return strconv.ParseUint(text, 10, 64)
 }

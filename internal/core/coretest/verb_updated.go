@@ -5,8 +5,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// "updated PEER [fleet]": the peer's subscriptions have changed.
+// "updated PEER [fleet] [term=TERM]": the peer's subscriptions have changed.
 func (s *agentStage) updated(args *Args) error {
-	s.Step(agent.PeerUpdated{Fleet: args.Flag("fleet"), Peer: mgmt.PeerID(args.Next())})
-	return nil
+	term, err := args.term()
+	s.Step(agent.PeerUpdated{Fleet: args.Flag("fleet"), Term: term, Peer: mgmt.PeerID(args.Next())})
+	return err
 }
