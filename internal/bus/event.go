@@ -73,8 +73,12 @@ type Chain struct {
 // An Event is something that a subscription reports. The set is closed.
 type Event interface{ isEvent() }
 
-// PeerAdded says that messages can now be exchanged with Peer.
-type PeerAdded struct{ Peer Peer }
+// PeerAdded says that messages can now be exchanged with Peer. Topics are what the peer has
+// announced in its handshake, or, for a later subscription, until then.
+type PeerAdded struct {
+	Peer   Peer
+	Topics Topics
+}
 
 // PeerLost says that the connection with Peer has ended because of Err. Err is never
 // nil. ErrPeerClosed means that the peer has closed the connection.
@@ -84,8 +88,12 @@ type PeerLost struct {
 }
 
 // PeerUpdated says that a native peer has announced another filter. From now on it
-// may get other messages than before.
-type PeerUpdated struct{ Peer Peer }
+// may get other messages than before. The messages that follow were sent after Topics were
+// announced, and the ones before were sent before. Endpoint.Wants may know of a later filter.
+type PeerUpdated struct {
+	Peer   Peer
+	Topics Topics
+}
 
 // Message is a value that From published on Topic.
 type Message struct {

@@ -77,7 +77,12 @@ func (h *hub) join(ctx context.Context, l link) error {
 		h.seats.leave(l.place())
 		return refused
 	}
-	if err := t.tell(ctx, PeerAdded{l.peer()}); err != nil {
+	if n, ok := l.(*nativeLink); ok {
+		// Whoever hears of the peer may send to it at once. Its filter of this side must be
+		// the newest then.
+		n.announce(t.version, t.filter)
+	}
+	if err := t.tell(ctx, PeerAdded{l.peer(), l.announced()}); err != nil {
 		h.leave(ctx, l, err)
 		return err
 	}

@@ -10,6 +10,8 @@ type link interface {
 	place() *seat
 	// wants reports whether the other side has subscribed to topic.
 	wants(topic string) bool
+	// announced returns what the other side has announced.
+	announced() Topics
 	// meet says that the other side is no newcomer.
 	meet()
 	// send queues m and does not block. If the queue is full, the link closes

@@ -161,6 +161,7 @@ func (r *reader) routingUpdate(life context.Context, m wire.Message) error {
 	if err != nil {
 		return err
 	}
-	r.link.filter.Store(new(wire.NewFilter(prefixes...)))
-	return r.link.endpoint.hub.table.Load().tell(life, PeerUpdated{r.link.info})
+	filter := new(wire.NewFilter(prefixes...))
+	r.link.filter.Store(filter)
+	return r.link.endpoint.hub.table.Load().tell(life, PeerUpdated{r.link.info, Topics{filter}})
 }

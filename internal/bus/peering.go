@@ -175,9 +175,6 @@ func (e *Endpoint) runPeering(ctx context.Context, p *peering, info Peer) error 
 		l.close(err)
 		return l.err()
 	}
-	if t := e.hub.table.Load(); t.version > p.announced {
-		l.announce(t.version, t.filter)
-	}
 	r := &reader{link: l, frames: p.frames, large: e.large.newShare(l.close), topics: map[string]string{}}
 	defer r.large.end()
 	l.close(r.read(life))

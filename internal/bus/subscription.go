@@ -18,12 +18,13 @@ const defaultQueue = 256
 // The owner must keep reading until Close. While the queue is full, connections that
 // have an event for the subscription are not read.
 type Subscription struct {
-	hub      *hub
-	prefixes []string
-	filter   wire.Filter
-	events   chan Event
-	closed   chan struct{}
-	close    sync.Once
+	hub       *hub
+	prefixes  []string
+	announces []string // beside prefixes; the hub's mu guards it
+	filter    wire.Filter
+	events    chan Event
+	closed    chan struct{}
+	close     sync.Once
 }
 
 // Subscribe adds a subscription to the topics that begin with one of the prefixes.
@@ -43,11 +44,18 @@ func (e *Endpoint) Subscribe(queue int, prefixes ...string) *Subscription {
 	e.hub.change(func(t *table) {
 		s.events = make(chan Event, queue+len(t.links))
 		for _, l := range t.links {
-			s.events <- PeerAdded{l.peer()} // it has room, and no other goroutine knows the channel yet
+			s.events <- PeerAdded{l.peer(), l.announced()} // it has room, and no other goroutine knows the channel yet
 		}
 		t.subs = append(t.subs, s)
 	})
 	return s
+}
+
+// Announce announces more prefixes to native peers, in place of those that were announced with
+// an earlier call. The subscription gets no messages because of them: it says something about
+// this side. Messages that are sent after Announce has returned reach a peer after it.
+func (s *Subscription) Announce(prefixes ...string) {
+	s.hub.change(func(*table) { s.announces = prefixes })
 }
 
 // Events returns the channel of the subscription's events. It is never closed.

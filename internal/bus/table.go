@@ -54,11 +54,11 @@ func (t *table) remove(l link) {
 	}
 }
 
-// subscribed returns the filter of all subscriptions together.
+// subscribed returns the filter of all subscriptions together. The caller holds the hub's mu.
 func (t *table) subscribed() wire.Filter {
 	var prefixes []string
 	for _, s := range t.subs {
-		prefixes = append(prefixes, s.prefixes...)
+		prefixes = append(append(prefixes, s.prefixes...), s.announces...)
 	}
 	return wire.NewFilter(prefixes...)
 }
