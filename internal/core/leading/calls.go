@@ -94,17 +94,17 @@ func (t *turn) done(ev Done) {
 	case raising:
 		t.raised(ev, c)
 	case doubting:
-		t.doubted(ev, c)
+		follower{t}.doubted(ev, c)
 	case trusting:
-		t.trusted(ev, c)
+		follower{t}.trusted(ev, c)
 	case ending:
-		t.endedLead(ev, c)
+		follower{t}.endedLead(ev, c)
 	case resigning:
 		t.resigned(ev, c)
 	case counting:
 		t.wasCounted(ev, c)
 	case asking:
-		t.answered(ev, c)
+		follower{t}.answered(ev, c)
 	case leaving:
 		t.session = 0
 	}

@@ -92,8 +92,11 @@ func (t *turn) rewatchSoon() {
 	}
 }
 
+// follower is a turn of a controller that follows.
+type follower struct{ *turn }
+
 // answered takes what the controller that leads says.
-func (t *turn) answered(ev Done, c call) {
+func (t follower) answered(ev Done, c call) {
 	t.tries[asking] = try{next: c.began.Add(t.cfg.Pulse)}
 	if c.token != t.lead.Token {
 		return
@@ -107,14 +110,14 @@ func (t *turn) answered(ev Done, c call) {
 }
 
 // doubts reports whether this controller doubts the one that leads.
-func (t *turn) doubts() bool {
+func (t follower) doubts() bool {
 	if t.now.Before(t.mute) {
 		return false
 	}
 	return t.lead.refused >= t.cfg.RefusedInARow || t.now.Sub(t.lead.heard) >= t.cfg.Silence
 }
 
-func (t *turn) doubted(ev Done, c call) {
+func (t follower) doubted(ev Done, c call) {
 	switch {
 	case ev.How == Ended && c.session == t.session:
 		t.sessionEnded()
@@ -130,7 +133,7 @@ func (t *turn) doubted(ev Done, c call) {
 	}
 }
 
-func (t *turn) trusted(ev Done, c call) {
+func (t follower) trusted(ev Done, c call) {
 	if ev.How != OK && ev.How != Taken {
 		t.retry(trusting)
 		return
@@ -142,7 +145,7 @@ func (t *turn) trusted(ev Done, c call) {
 }
 
 // follow asks the controller that leads, and ends its lead if enough members doubt it.
-func (t *turn) follow() {
+func (t follower) follow() {
 	if t.due(asking) {
 		t.emit(Ask{t.begin(asking, call{token: t.lead.Token}), t.lead.Member})
 	}
@@ -188,7 +191,7 @@ func (t *turn) count() {
 
 // needed returns how many members must doubt the lead. It returns false if they were not counted
 // lately.
-func (t *turn) needed() (int, bool) {
+func (t follower) needed() (int, bool) {
 	if t.countedAt.IsZero() || t.now.Sub(t.countedAt) > 2*t.cfg.Count || t.counted.Voters == 0 || !slices.Contains(t.counted.Live, t.cfg.Name) {
 		return 0, false
 	}
@@ -201,7 +204,7 @@ func (t *turn) needed() (int, bool) {
 	return Needed(t.counted.Voters, live), true
 }
 
-func (t *turn) endedLead(ev Done, c call) {
+func (t follower) endedLead(ev Done, c call) {
 	switch ev.How {
 	case OK:
 		t.again(ending, 0)

@@ -124,7 +124,7 @@ func (t *turn) settle() {
 	case foreign && t.lead.Member == t.cfg.Name:
 		t.resignOld()
 	case foreign && !t.stopping:
-		t.follow()
+		follower{t}.follow()
 	case t.lead.Token == 0 && t.known && t.own == nil && !t.stopping:
 		t.stand()
 	}
