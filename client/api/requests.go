@@ -95,11 +95,12 @@ type SessionRequest struct {
 
 // TokenRequest asks for a joining token of an instance, or for an API token of a user.
 type TokenRequest struct {
-	Instance string `json:"instance,omitempty" maxLength:"200" doc:"The instance that may join. Give this or user."`
-	User     string `json:"user,omitempty" maxLength:"200" doc:"The user of an API token."`
-	Name     string `json:"name,omitempty" maxLength:"200" doc:"The name of an API token."`
-	TTL      int64  `json:"ttl_seconds,omitempty" minimum:"0" maximum:"3155760000" doc:"How long the token works. Absent: an hour for joining, and for ever for an API token."`
-	Uses     int    `json:"uses,omitempty" minimum:"0" maximum:"100000" doc:"How many agents may join with it. Absent: one."`
+	Instance   string `json:"instance,omitempty" maxLength:"200" doc:"The instance that may join. Give this, controller or user."`
+	Controller string `json:"controller,omitempty" maxLength:"200" doc:"The controller that may join."`
+	User       string `json:"user,omitempty" maxLength:"200" doc:"The user of an API token."`
+	Name       string `json:"name,omitempty" maxLength:"200" doc:"The name of an API token."`
+	TTL        int64  `json:"ttl_seconds,omitempty" minimum:"0" maximum:"3155760000" doc:"How long the token works. Absent: an hour for joining, and for ever for an API token."`
+	Uses       int    `json:"uses,omitempty" minimum:"0" maximum:"100000" doc:"How many agents may join with it. Absent: one."`
 }
 
 // OwnTokenRequest asks for an API token of the user who asks.

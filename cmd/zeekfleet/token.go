@@ -40,10 +40,11 @@ func newTokenCreateCommand(s streams) *cobra.Command {
 	var life ttl
 	cmd := adminCommand(s, &cobra.Command{
 		Use:   "create [INSTANCE]",
-		Short: "Make a token: for an agent to join, or for a program to ask",
+		Short: "Make a token: for an agent or a controller to join, or for a program to ask",
 		Long: "With INSTANCE make a joining token, and print the line to paste on that host.\n" +
 			"The token names the authority of the cluster. So the agent joins no other\n" +
-			"cluster. With --user make an API token, and print it. A program that shows the\n" +
+			"cluster. With --for-controller make a joining token of another controller of this\n" +
+			"cluster, and print the line to paste on its host. With --user make an API token, and print it. A program that shows the\n" +
 			"API token acts as that user. With --own make an API token of the user who asks,\n" +
 			"which every user may. A command that itself shows an API token makes none.",
 	}, true, func(ctx context.Context, a cli.Admin, args []string) int {
@@ -55,6 +56,10 @@ func newTokenCreateCommand(s streams) *cobra.Command {
 	})
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		switch {
+		case n.Controller != "" && (n.Own || n.User != "" || n.Name != "" || len(args) > 0 || n.Uses != 0):
+			return errors.New("a token for a controller works once: give --for-controller alone, and --address and --ttl")
+		case n.Controller != "":
+			return nil
 		case n.Own && (n.User != "" || len(args) > 0 || n.Uses != 0 || n.Address != ""):
 			return errors.New("--own is for an API token of the user who asks: give --name alone, and --ttl")
 		case n.Own && n.Name == "":
@@ -81,7 +86,8 @@ func newTokenCreateCommand(s streams) *cobra.Command {
 	fs := cmd.Flags()
 	fs.Var(&life, "ttl", "how long the token works, such as 12h or 30d (default: 1h for joining, for ever for the API)")
 	fs.IntVar(&n.Uses, "uses", 0, "`NUMBER` of agents that may join with the token (default 1)")
-	fs.StringVar(&n.Address, "address", "", "`HOST[:PORT]` at which the agent reaches the controller (default: the controller says)")
+	fs.StringVar(&n.Controller, "for-controller", "", "`NAME` of another controller that joins the cluster")
+	fs.StringVar(&n.Address, "address", "", "`HOST[:PORT]` at which the one that joins reaches the controller (default: the controller says)")
 	fs.StringVar(&n.User, "user", "", "`NAME` of the user as whom a program with the API token acts")
 	fs.BoolVar(&n.Own, "own", false, "make an API token of the user who asks")
 	fs.StringVar(&n.Name, "name", "", "`NAME` of the API token, such as ci")

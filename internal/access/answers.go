@@ -41,6 +41,15 @@ type (
 		NodeCertificate, NodeAuthorities []byte
 		Expires                          time.Time
 	}
+	// JoinedController is what a controller gets that joins. Its key is with the certificate
+	// in what the controllers of the cluster share, and nowhere else.
+	JoinedController struct {
+		Cluster, Name, Serial string
+		// Certificate is the controller's certificate in PEM form. Authorities are the
+		// certificates of all authorities that it must trust.
+		Certificate, Authorities []byte
+		Expires                  time.Time
+	}
 	// Certificate is a certificate that was signed.
 	Certificate struct {
 		Cluster                  string
@@ -126,12 +135,13 @@ type UserInfo struct {
 	LastUse time.Time // zero for never
 }
 
-func (Done) isAnswer()         {}
-func (Refusal) isAnswer()      {}
-func (Token) isAnswer()        {}
-func (Tokens) isAnswer()       {}
-func (Joined) isAnswer()       {}
-func (Certificate) isAnswer()  {}
-func (Certificates) isAnswer() {}
-func (Authorities) isAnswer()  {}
-func (Users) isAnswer()        {}
+func (Done) isAnswer()             {}
+func (Refusal) isAnswer()          {}
+func (Token) isAnswer()            {}
+func (Tokens) isAnswer()           {}
+func (Joined) isAnswer()           {}
+func (JoinedController) isAnswer() {}
+func (Certificate) isAnswer()      {}
+func (Certificates) isAnswer()     {}
+func (Authorities) isAnswer()      {}
+func (Users) isAnswer()            {}

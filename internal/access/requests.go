@@ -12,9 +12,11 @@ import (
 type Request interface{ isRequest() }
 
 type (
-	// CreateToken asks for a joining token of an agent. The answer is a Token.
+	// CreateToken asks for a joining token of an agent or of a controller. The answer is a
+	// Token.
 	CreateToken struct {
-		Instance string
+		// Instance is the agent that joins, and Controller the controller. One is empty.
+		Instance, Controller string
 		// TTL is how long the token works. Zero means DefaultTTL.
 		TTL time.Duration
 		// Uses is how often the token works. Zero means once.
@@ -39,6 +41,18 @@ type (
 		// Replace says that an agent that has joined with the name gives it up: its
 		// certificates are revoked.
 		Replace bool
+		// Clock is the asker's time. Zero means that it did not say.
+		Clock time.Time
+	}
+	// JoinController asks for the place of a controller in the cluster. The token proves that
+	// the asker may have it; nobody needs a role for it. The answer is JoinedController.
+	JoinController struct {
+		Token string
+		// Name is the name that the controller has. A token for another name is refused, and
+		// stays unused. Empty means any.
+		Name string
+		// Hosts are the DNS names and IP addresses in its certificate.
+		Hosts []string
 		// Clock is the asker's time. Zero means that it did not say.
 		Clock time.Time
 	}
@@ -140,6 +154,7 @@ func (CreateToken) isRequest()       {}
 func (ListTokens) isRequest()        {}
 func (RevokeToken) isRequest()       {}
 func (Join) isRequest()              {}
+func (JoinController) isRequest()    {}
 func (Sign) isRequest()              {}
 func (Renew) isRequest()             {}
 func (ListCertificates) isRequest()  {}

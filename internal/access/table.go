@@ -32,6 +32,7 @@ var rows = []struct {
 	{ListTokens{}, Row{"token list", mgmt.Admin, false}},
 	{RevokeToken{}, Row{"token revoke", mgmt.Admin, true}},
 	{Join{}, Row{"join", mgmt.NoUser, true}},
+	{JoinController{}, Row{"controller join", mgmt.NoUser, true}},
 	{Sign{}, Row{"cert sign", mgmt.Admin, true}},
 	{Renew{}, Row{"renew", mgmt.NoUser, true}},
 	{ListCertificates{}, Row{"cert list", mgmt.Admin, false}},

@@ -15,21 +15,23 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// NewToken says which token to make: a joining token of Instance, or else an API token of
-// User.
+// NewToken says which token to make: a joining token of Instance or of Controller, or else an
+// API token of User.
 type NewToken struct {
 	Instance   string
+	Controller string
 	User, Name string
 	// Own means an API token of the user who asks, in place of User.
 	Own  bool
 	TTL  time.Duration // zero means the controller's default
 	Uses int           // zero means once
-	// Address is where the agent finds the controller: a host, or host:port. Empty means
+	// Address is where the one that joins finds the controller: a host, or host:port. Empty means
 	// the address that the controller tells.
 	Address string
 }
 
-// CreateToken makes a token. It prints the line to paste on the sensor, or the API token.
+// CreateToken makes a token. It prints the line to paste on the host that joins, or the API
+// token.
 func (a Admin) CreateToken(ctx context.Context, n NewToken) int {
 	return a.ask(ctx, func(client *api.Client) error {
 		address := ""
@@ -48,7 +50,7 @@ func (a Admin) CreateToken(ctx context.Context, n NewToken) int {
 			return a.showAPIToken(token, n)
 		}
 		token, err := client.CreateToken(ctx, api.TokenRequest{
-			Instance: n.Instance, User: n.User, Name: n.Name, TTL: ttlSeconds(n.TTL), Uses: n.Uses,
+			Instance: n.Instance, Controller: n.Controller, User: n.User, Name: n.Name, TTL: ttlSeconds(n.TTL), Uses: n.Uses,
 		})
 		if err != nil {
 			return err
@@ -57,6 +59,10 @@ func (a Admin) CreateToken(ctx context.Context, n NewToken) int {
 			return a.showAPIToken(token, n)
 		}
 		a.warnOfLoopback(address)
+		if n.Controller != "" {
+			return a.showToken(token, "zeekfleet controller join "+address+" --name "+n.Controller+" --token "+token.Text,
+				fmt.Sprintf("run this line on the host of the new controller: it joins as %s, once", n.Controller))
+		}
 		return a.showToken(token, "zeekfleet agent --join "+address+" --token "+token.Text,
 			fmt.Sprintf("run this line on the sensor: it joins as %s%s", n.Instance, uses(token.Uses)),
 			fmt.Sprintf("on a sensor with services write agent join %s in place of agent --join %s, and then: systemctl enable --now zeekfleet-agent", address, address))

@@ -3,9 +3,6 @@ package daemon
 import (
 	"cmp"
 	"context"
-	"crypto/subtle"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +13,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/authority"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/store"
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
 )
 
@@ -23,12 +21,18 @@ import (
 type AuthorityConfig struct {
 	Core authority.Config
 	// Directory is the controller's directory. The authority keeps its state there, in
-	// authority.db.
+	// authority.db, unless there is a Store.
 	Directory string
+	// Store has the state that the controllers of a cluster share. Nil means that this
+	// controller is the only one. Close does not close it.
+	Store store.Store
 	// Name is the name of the controller. Hosts are the DNS names and the IP addresses in
 	// the controller's own certificate.
 	Name  string
 	Hosts []string
+	// Members are the other controllers of the cluster. Nil means that they are not known
+	// yet: nobody loses a certificate before SetMembers. Without a Store there are none.
+	Members []AuthorityMember
 	// Audit keeps a record before the request that it is about is answered. Nil discards
 	// the records.
 	Audit func(mgmt.AuditRecord)
@@ -47,6 +51,14 @@ func (c AuthorityConfig) withDefaults() AuthorityConfig {
 	return c
 }
 
+// AuthorityMember is a controller of the cluster, besides the one that leads.
+type AuthorityMember struct {
+	Name string
+	// Hosts are the DNS names and the IP addresses in its certificate. Nil keeps those that
+	// its certificate has.
+	Hosts []string
+}
+
 // errAuthorityEnded is the error of calls of an Authority that has ended.
 var errAuthorityEnded = errors.New("the authority of the cluster has ended")
 
@@ -54,18 +66,18 @@ var errAuthorityEnded = errors.New("the authority of the cluster has ended")
 // signs certificates. Its private keys never leave it, except that the controller's own
 // is in what Certificate returns.
 type Authority struct {
-	store *boltstore.Store
+	registered
+	file  *boltstore.Store // nil if the store was given
 	shell *authorityShell
 
 	questions chan *question
+	// members has the newest list that the shell has not taken yet, and room for one.
+	members chan []AuthorityMember
 	// uses has room for a few. One that finds no room is lost, and the next use counts.
 	uses  chan authority.Event
 	ended chan struct{} // is closed when Run returns
 
-	view      atomic.Pointer[authority.View]
-	own       atomic.Pointer[tls.Certificate]
-	listeners listeners
-	founded   bool
+	founded bool
 	// unsaved is the error of the latest save, or nil.
 	unsaved atomic.Pointer[error]
 }
@@ -77,22 +89,26 @@ type question struct {
 	answer chan access.Answer // has room for one
 }
 
-// OpenAuthority reads authority.db in the controller's directory, or makes the cluster's
-// authority there. When it returns, Directory and Certificate work.
+// OpenAuthority reads the state in the Store, or in authority.db in the controller's
+// directory, or makes the cluster's authority there. When it returns, Directory and Certificate work.
 func OpenAuthority(ctx context.Context, cfg AuthorityConfig) (*Authority, error) {
 	cfg = cfg.withDefaults()
 	if err := (identity.Identity{Kind: identity.Controller, Name: cfg.Name}).Check(); err != nil {
 		return nil, fmt.Errorf("the name of the controller (controller.name) becomes that of its certificate: %w", err)
 	}
-	s, err := openAuthorityState(ctx, cfg.Directory, cfg.Logger)
-	if err != nil {
-		return nil, err
-	}
 	a := &Authority{
-		store: s, questions: make(chan *question), uses: make(chan authority.Event, 64), ended: make(chan struct{}),
+		questions: make(chan *question), members: make(chan []AuthorityMember, 1), uses: make(chan authority.Event, 64), ended: make(chan struct{}),
+	}
+	a.name, a.foreign, a.noteUse = cfg.Name, len(cfg.Core.Foreign) > 0, a.postUse
+	if cfg.Store == nil {
+		var err error
+		if a.file, err = openAuthorityState(ctx, cfg.Directory, cfg.Logger); err != nil {
+			return nil, err
+		}
+		cfg.Store, cfg.Members = a.file, []AuthorityMember{}
 	}
 	if err := a.open(ctx, cfg); err != nil {
-		s.Close()
+		a.Close()
 		return nil, err
 	}
 	return a, nil
@@ -100,10 +116,6 @@ func OpenAuthority(ctx context.Context, cfg AuthorityConfig) (*Authority, error)
 
 // Founded reports whether OpenAuthority made the authority, because there was none.
 func (a *Authority) Founded() bool { return a.founded }
-
-// Foreign reports whether an organisation signs the certificates of the cluster itself.
-// Then Certificate and all that signs return errors.
-func (a *Authority) Foreign() bool { return len(a.shell.cfg.Core.Foreign) > 0 }
 
 // Unsaved returns why the latest save of the authority's state has failed. It returns nil if
 // it has not. Any goroutine may call it.
@@ -114,8 +126,31 @@ func (a *Authority) Unsaved() error {
 	return nil
 }
 
-// Close closes the authority's file, when it is not running.
-func (a *Authority) Close() error { return a.store.Close() }
+// Close closes the authority's file, if it has opened one, when it is not running.
+func (a *Authority) Close() error {
+	if a.file == nil {
+		return nil
+	}
+	return a.file.Close()
+}
+
+// SetMembers says who the other controllers of the cluster are now. Each gets a certificate,
+// which is with its key in the Store. The certificates of those that are gone are revoked. Any
+// goroutine may call it; it does not wait.
+func (a *Authority) SetMembers(list []AuthorityMember) {
+	list = append([]AuthorityMember{}, list...)
+	for {
+		select {
+		case a.members <- list:
+			return
+		default:
+		}
+		select {
+		case <-a.members: // an older list
+		default:
+		}
+	}
+}
 
 // Run runs the authority until ctx is done, and returns the cause of ctx then. It returns
 // store.ErrConflict if another process has changed the file. It can run once.
@@ -151,66 +186,8 @@ func (a *Authority) Ask(ctx context.Context, who mgmt.Principal, req access.Requ
 	}
 }
 
-// Directory returns what the authority believes of everybody now. Any goroutine may call
-// Directory.
-func (a *Authority) Directory() *access.Directory { return a.view.Load().Directory }
-
-// Changed calls f after each change of the Directory, and after the end of an API token,
-// until stop is called. f must not wait, and must not call Ask. A call of f may still run
-// when stop returns.
-func (a *Authority) Changed(f func(*access.Directory)) (stop func()) { return a.listeners.add(f) }
-
-// Bearer returns the user who acts with an API token. Its error is for that user.
-func (a *Authority) Bearer(text string) (mgmt.Principal, error) {
-	shown, err := identity.ParseAPIToken(text)
-	if err != nil {
-		return mgmt.Principal{}, err
-	}
-	view, now := a.view.Load(), time.Now()
-	known, ok := view.Bearers[shown.ID]
-	hash := identity.SecretHash(shown.Secret)
-	switch {
-	case !ok || subtle.ConstantTimeCompare(known.Hash[:], hash[:]) != 1:
-		return mgmt.Principal{}, fmt.Errorf("the API token %s is not known here: it was revoked, it has expired, or it is misspelt", shown.ID)
-	case !known.Expires.IsZero() && !now.Before(known.Expires):
-		return mgmt.Principal{}, fmt.Errorf("the API token %s expired at %s", shown.ID, identity.Clock(known.Expires))
-	}
-	user, err := view.Directory.Principal(identity.Identity{Kind: identity.User, Name: known.User})
-	if err == nil && !now.Before(known.NextUse) {
-		a.noteUse(authority.BearerUsed{Token: shown.ID})
-	}
-	return user, err
-}
-
-// Certificate returns the controller's own certificate, with that of its authority.
-func (a *Authority) Certificate() (*tls.Certificate, error) {
-	own := a.own.Load()
-	if own == nil {
-		return nil, errors.New("this controller has no authority of its own: its certificate comes from a file (tls.cert)")
-	}
-	return own, nil
-}
-
-// Judge returns whose certificate the first of a chain is, such as "agent/sensor-1". The
-// owner must have proved that it has the key.
-func (a *Authority) Judge(chain []*x509.Certificate) (string, error) {
-	view := a.view.Load()
-	id, err := view.Directory.Trust.Judge(chain, time.Now())
-	if err != nil {
-		return "", err
-	}
-	if serial := identity.Serial(chain[0]); view.Fresh[serial] {
-		a.noteUse(authority.CertificateUsed{Serial: serial})
-	}
-	return id.String(), nil
-}
-
-// Authorities returns the authorities whose certificates count, as a hint for peers.
-func (a *Authority) Authorities() *x509.CertPool {
-	return identity.Pool(a.Directory().Trust.Authorities)
-}
-
-func (a *Authority) noteUse(ev authority.Event) {
+// postUse posts that somebody has shown something.
+func (a *Authority) postUse(ev authority.Event) {
 	select {
 	case a.uses <- ev:
 	default:

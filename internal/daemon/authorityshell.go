@@ -3,19 +3,14 @@ package daemon
 import (
 	"context"
 	"crypto"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
 	"time"
 
-	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/core/authority"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/loop"
@@ -59,7 +54,7 @@ type authorityShell struct {
 
 // open starts the core.
 func (a *Authority) open(ctx context.Context, cfg AuthorityConfig) error {
-	kept, saved, err := loadState(ctx, a.store, cfg.SaveTimeout, readAuthorityState)
+	kept, saved, err := loadState(ctx, cfg.Store, cfg.SaveTimeout, readAuthorityState)
 	if err != nil {
 		return err
 	}
@@ -72,7 +67,7 @@ func (a *Authority) open(ctx context.Context, cfg AuthorityConfig) error {
 	s := &authorityShell{Authority: a, cfg: cfg, kept: kept, waiting: map[uint64]*question{}}
 	s.loop = loop.New(authority.New(cfg.Core, saved, maker{}), s.perform)
 	a.shell = s
-	start := authority.Start{Cluster: identity.NewCluster(), Name: cfg.Name, Hosts: cfg.Hosts}
+	start := authority.Start{Cluster: identity.NewCluster(), Name: cfg.Name, Hosts: cfg.Hosts, Members: coreMembers(cfg.Members)}
 	if err := s.loop.Step(ctx, start); err != nil {
 		return err
 	}
@@ -95,6 +90,8 @@ func (s *authorityShell) run(ctx context.Context) error {
 			return nil, false
 		case <-due:
 			return authority.Tick{}, true
+		case list := <-s.members:
+			return authority.MembersChanged{Members: coreMembers(list)}, true
 		case use := <-s.uses:
 			return use, true
 		case q := <-s.questions:
@@ -117,15 +114,25 @@ func (s *authorityShell) perform(ctx context.Context, effect authority.Effect) (
 	case authority.Published:
 		s.publish(e.View)
 	case authority.Own:
-		s.own.Store(&tls.Certificate{
-			Certificate: [][]byte{e.Cert.Raw, e.Authority.Raw}, PrivateKey: e.Key, Leaf: e.Cert,
-		})
+		s.own.Store(certificateOf(&e))
 	case authority.Note:
 		logNote(ctx, s.cfg.Logger, e.Note, "request", e.Request, "subject", e.Subject, "who", e.Who.Name, "addr", e.Who.Source)
 	default:
 		panic(fmt.Sprintf("daemon: unhandled effect %T", effect))
 	}
 	return nil, nil
+}
+
+// coreMembers keeps the difference between no list and an empty one.
+func coreMembers(list []AuthorityMember) []authority.Member {
+	if list == nil {
+		return nil
+	}
+	members := []authority.Member{}
+	for _, one := range list {
+		members = append(members, authority.Member(one))
+	}
+	return members
 }
 
 func (s *authorityShell) save(ctx context.Context, changes []authority.Change) authority.Event {
@@ -146,62 +153,6 @@ func (s *authorityShell) save(ctx context.Context, changes []authority.Change) a
 		return authority.Saved{Err: s.saveErr.Error()}
 	}
 	return authority.Saved{}
-}
-
-// publish makes a view the one that all goroutines see. It tells the listeners if the
-// Directory has changed, or if an API token has ended.
-func (s *authorityShell) publish(view authority.View) {
-	before := s.view.Swap(&view)
-	if before == nil || before.Directory == view.Directory && !lost(before.Bearers, view.Bearers) {
-		return
-	}
-	for _, f := range s.listeners.all() {
-		f(view.Directory)
-	}
-}
-
-// lost reports whether there was an API token that is no longer there.
-func lost(before, after map[string]authority.Bearer) bool {
-	for id := range before {
-		if _, ok := after[id]; !ok {
-			return true
-		}
-	}
-	return false
-}
-
-// listeners are the functions that Changed calls.
-type listeners struct {
-	mu    sync.Mutex
-	funcs map[int]func(*access.Directory)
-	next  int
-}
-
-func (l *listeners) add(f func(*access.Directory)) (stop func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.funcs == nil {
-		l.funcs = map[int]func(*access.Directory){}
-	}
-	n := l.next
-	l.next++
-	l.funcs[n] = f
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		delete(l.funcs, n)
-	}
-}
-
-// all returns the functions in the order in which they were added.
-func (l *listeners) all() []func(*access.Directory) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var list []func(*access.Directory)
-	for _, n := range slices.Sorted(maps.Keys(l.funcs)) {
-		list = append(list, l.funcs[n])
-	}
-	return list
 }
 
 // maker makes keys, certificates and secrets for the core.

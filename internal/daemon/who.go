@@ -30,6 +30,25 @@ type registry interface {
 	Bearer(text string) (mgmt.Principal, error)
 }
 
+// WhoConfig has the settings of a Who.
+type WhoConfig struct {
+	// Callers has the roles of users of this host.
+	Callers Callers
+	// Registry knows the users of the cluster. Nil means that there are none.
+	Registry Registry
+	// Insecure and SharedAuthority are those of ControllerConfig.
+	Insecure, SharedAuthority bool
+}
+
+// NewMemberWho returns the Who of a controller that leads or follows, by its registry.
+func NewMemberWho(cfg WhoConfig) *Who {
+	w := &Who{callers: cfg.Callers, insecure: cfg.Insecure, files: true, shared: cfg.SharedAuthority}
+	if cfg.Registry != nil {
+		w.authority, w.files = cfg.Registry, cfg.Registry.Foreign()
+	}
+	return w
+}
+
 // NewWho returns the Who of a controller.
 func NewWho(cfg ControllerConfig) *Who {
 	w := &Who{callers: cfg.Callers, insecure: cfg.Insecure, files: true, shared: cfg.SharedAuthority}

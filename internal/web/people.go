@@ -20,7 +20,7 @@ func (a *routes) registerTokens() {
 	}, people{a.s}.listTokens)
 	register(a, operation{
 		id: "create-token", method: http.MethodPost, path: api.PathTokens, may: access.RowOf(access.CreateToken{}), status: http.StatusCreated,
-		summary: "Make a joining token of an instance, or an API token of a user",
+		summary: "Make a joining token of an instance or of a controller, or an API token of a user",
 		errors:  []int{http.StatusNotFound, http.StatusInsufficientStorage},
 	}, people{a.s}.createToken)
 	register(a, operation{
@@ -107,12 +107,12 @@ func token(t access.TokenInfo) api.Token {
 func (s people) createToken(ctx context.Context, in *bodyInput[api.TokenRequest]) (*bodyOutput[api.Token], error) {
 	var req access.Request
 	switch b := in.Body; {
-	case (b.Instance == "") == (b.User == ""):
-		return nil, problem(http.StatusUnprocessableEntity, "name either the instance that may join, or the user of an API token")
-	case b.Instance != "" && b.Name != "", b.User != "" && b.Uses != 0:
+	case countSet(b.Instance, b.Controller, b.User) != 1:
+		return nil, problem(http.StatusUnprocessableEntity, "name either the instance or the controller that may join, or the user of an API token")
+	case b.User == "" && b.Name != "", b.User != "" && b.Uses != 0:
 		return nil, problem(http.StatusUnprocessableEntity, "a joining token has no name, and an API token has no number of uses")
-	case b.Instance != "":
-		req = access.CreateToken{Instance: b.Instance, TTL: seconds(b.TTL), Uses: b.Uses}
+	case b.User == "":
+		req = access.CreateToken{Instance: b.Instance, Controller: b.Controller, TTL: seconds(b.TTL), Uses: b.Uses}
 	default:
 		req = access.CreateAPIToken{User: b.User, Name: b.Name, TTL: seconds(b.TTL)}
 	}
@@ -121,6 +121,17 @@ func (s people) createToken(ctx context.Context, in *bodyInput[api.TokenRequest]
 		return nil, err
 	}
 	return newToken(made), nil
+}
+
+// countSet returns how many texts are not empty.
+func countSet(texts ...string) int {
+	n := 0
+	for _, text := range texts {
+		if text != "" {
+			n++
+		}
+	}
+	return n
 }
 
 func (s people) createOwnToken(ctx context.Context, in *bodyInput[api.OwnTokenRequest]) (*bodyOutput[api.Token], error) {

@@ -48,6 +48,9 @@ type Config struct {
 	AwaitUsers time.Duration
 	// UseGrain is how exactly the last use of an API token is kept. Zero means 1 min.
 	UseGrain time.Duration
+	// AwaitMember is how long the certificate of a controller that has joined is kept although
+	// the controller is not in the list of members yet. Zero means 24 h.
+	AwaitMember time.Duration
 	// RetryDelay is the pause after a save has failed that no request has caused. Zero
 	// means 10 s.
 	RetryDelay time.Duration
@@ -70,9 +73,12 @@ type Limits struct {
 	// Certificates bounds the certificates that have not expired, and OneOwner those of
 	// one identity. Zero means 20,000 and 64.
 	Certificates, OneOwner int
-	// Hosts bounds the names and addresses in one certificate, besides those of the
-	// controller's own. Zero means 64.
-	Hosts int
+	// Hosts bounds the names and addresses in one certificate, besides those of controllers
+	// of the cluster, which ControllerHosts bounds. The controller that decides has all of
+	// its own. Zero means 64 and 256.
+	Hosts, ControllerHosts int
+	// Members bounds the controllers of the cluster. Zero means 16.
+	Members int
 }
 
 // WithDefaults returns c with defaults in place of zero values.
@@ -86,6 +92,7 @@ func (c Config) WithDefaults() Config {
 	c.Settle = cmp.Or(c.Settle, min(c.CertificateLife/10, 10*time.Minute))
 	c.AwaitUsers = cmp.Or(c.AwaitUsers, c.CertificateLife)
 	c.UseGrain = cmp.Or(c.UseGrain, time.Minute)
+	c.AwaitMember = cmp.Or(c.AwaitMember, 24*time.Hour)
 	c.RetryDelay = cmp.Or(c.RetryDelay, 10*time.Second)
 	c.Limits.Tokens = cmp.Or(c.Limits.Tokens, 1000)
 	c.Limits.Uses = cmp.Or(c.Limits.Uses, 1000)
@@ -94,5 +101,7 @@ func (c Config) WithDefaults() Config {
 	c.Limits.Certificates = cmp.Or(c.Limits.Certificates, 20_000)
 	c.Limits.OneOwner = cmp.Or(c.Limits.OneOwner, 64)
 	c.Limits.Hosts = cmp.Or(c.Limits.Hosts, 64)
+	c.Limits.ControllerHosts = cmp.Or(c.Limits.ControllerHosts, 256)
+	c.Limits.Members = cmp.Or(c.Limits.Members, 16)
 	return c
 }

@@ -22,7 +22,12 @@ type (
 		// others call it.
 		Name  string
 		Hosts []string
+		// Members are the other controllers of the cluster. Nil means that they are not known
+		// yet: all that are stored are kept. An empty list means that there are none.
+		Members []Member
 	}
+	// MembersChanged says who the other controllers of the cluster are now.
+	MembersChanged struct{ Members []Member }
 	// Request asks for something on behalf of a user. Reply answers it, with its ID.
 	Request struct {
 		ID  uint64
@@ -45,12 +50,21 @@ type (
 )
 
 func (Start) isEvent()           {}
+func (MembersChanged) isEvent()  {}
 func (Request) isEvent()         {}
 func (BearerUsed) isEvent()      {}
 func (CertificateUsed) isEvent() {}
 func (Saved) isEvent()           {}
 func (Deposed) isEvent()         {}
 func (Tick) isEvent()            {}
+
+// Member is a controller of the cluster.
+type Member struct {
+	Name string
+	// Hosts are the names and addresses by which others call it. Nil keeps those that its
+	// certificate has.
+	Hosts []string
+}
 
 // Maker makes what needs chance or a private key. Its errors mean that the host cannot
 // sign.

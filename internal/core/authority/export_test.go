@@ -9,9 +9,7 @@ func Stored(s State) map[string][]byte {
 	if s.cluster != nil {
 		add(s.cluster)
 	}
-	if s.own != nil {
-		add(s.own)
-	}
+	each(s.owns, add)
 	each(s.authorities, add)
 	each(s.tokens, add)
 	each(s.apiTokens, add)

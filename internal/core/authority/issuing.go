@@ -152,24 +152,29 @@ func (m *base) revoke(c *certificate) {
 	m.put(&next)
 }
 
-// checkHosts returns a refusal if names are not those of hosts.
-func (m *issuing) checkHosts(hosts []string) *outcome {
+// checkHosts returns a refusal if names are not those of hosts, or if there are too many.
+func (m *issuing) checkHosts(hosts []string, most int) *outcome {
 	no := func(format string, args ...any) *outcome {
 		o := refuse(access.Invalid, format, args...)
 		return &o
 	}
-	if len(hosts) > m.cfg.Limits.Hosts {
-		return no("a certificate has at most %d names of hosts", m.cfg.Limits.Hosts)
+	if len(hosts) > most {
+		return no("a certificate has at most %d names of hosts", most)
 	}
 	for _, host := range hosts {
-		if _, err := netip.ParseAddr(host); err == nil {
-			continue
-		}
-		if host == "" || len(host) > 253 || strings.ContainsFunc(host, notInHost) {
+		if !isHost(host) {
 			return no("%.60q is neither a host name nor an IP address", host)
 		}
 	}
 	return nil
+}
+
+// isHost reports whether a certificate may have a name of a host.
+func isHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return host != "" && len(host) <= 253 && !strings.ContainsFunc(host, notInHost)
 }
 
 func notInHost(r rune) bool {

@@ -94,7 +94,7 @@ func (m *joining) sign(req access.Sign) outcome {
 	if most := m.cfg.AuthorityLife; req.Life < 0 || req.Life > most {
 		return refuse(access.Invalid, "a certificate is valid for a time between 0s and %v, and not for %v", most, req.Life)
 	}
-	if no := m.checkHosts(req.Hosts); no != nil {
+	if no := m.checkHosts(req.Hosts, m.cfg.Limits.Hosts); no != nil {
 		return *no
 	}
 	switch req.Identity.Kind {

@@ -20,6 +20,7 @@ type Machine struct {
 	rotation     *rotation
 	upkeep       *upkeep
 	publishing   *publishing
+	members      *members
 	// retryAt is when the upkeep is tried again that could not be saved.
 	retryAt time.Time
 }
@@ -49,7 +50,7 @@ func New(cfg Config, saved State, maker Maker) *Machine {
 	t, i, r := &tokens{b}, issuing{b}, rotation{b}
 	return &Machine{
 		base: b, tokens: t, joining: &joining{i, t}, users: &users{b, t}, certificates: &certificates{b},
-		rotation: &r, upkeep: &upkeep{r, i}, publishing: &publishing{rotation: r},
+		rotation: &r, upkeep: &upkeep{r, i, &members{i}}, publishing: &publishing{rotation: r}, members: &members{i},
 	}
 }
 
@@ -65,6 +66,7 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 		panic(fmt.Sprintf("authority: event %T after Start: %t", ev, m.started != nil))
 	} else if ok {
 		m.started = &start
+		m.members.set(start.Members)
 	}
 	m.handle(ev)
 	if m.saving == nil && !m.deposed {
@@ -85,6 +87,8 @@ func (m *Machine) handle(ev Event) {
 	switch ev := ev.(type) {
 	case Start:
 		m.publishing.stale = stale{directory: true, bearers: true, fresh: true}
+	case MembersChanged:
+		m.members.set(ev.Members)
 	case Request:
 		m.request(ev)
 	case BearerUsed:
@@ -255,6 +259,8 @@ func (m *Machine) decide(who mgmt.Principal, req access.Request) outcome {
 	switch req := req.(type) {
 	case access.Join:
 		return m.joining.join(req)
+	case access.JoinController:
+		return m.joining.joinController(req)
 	case access.Sign:
 		return m.joining.sign(req)
 	case access.Renew:
@@ -276,7 +282,7 @@ func (m *base) unavailable() outcome {
 func subjectOf(req access.Request) string {
 	switch req := req.(type) {
 	case access.CreateToken:
-		return identity.Identity{Kind: identity.Agent, Name: req.Instance}.String()
+		return ownerOf(req).String()
 	case access.RevokeToken:
 		return req.ID
 	case access.Sign:

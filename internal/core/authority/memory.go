@@ -11,8 +11,11 @@ type base struct {
 	now     time.Time // of the Step that runs, or the last
 	out     []Effect  // of the Step that runs
 	started *Start    // nil before
-	edits   []edit    // that are not saved yet; the state has them already
-	saving  *saving   // nil unless a Save is unanswered
+	// others are the other controllers of the cluster, by name. It is nil while they are not
+	// known.
+	others map[string]Member
+	edits  []edit  // that are not saved yet; the state has them already
+	saving *saving // nil unless a Save is unanswered
 	// deposed says that another process has changed the stored state.
 	deposed bool
 }

@@ -52,8 +52,8 @@ type publishing struct {
 
 // publish tells what has changed.
 func (m *publishing) publish() {
-	if m.state.own != m.shown && len(m.cfg.Foreign) == 0 {
-		m.shown = m.state.own
+	if own := m.ownOf(m.started.Name); own != m.shown && len(m.cfg.Foreign) == 0 {
+		m.shown = own
 		m.emit(Own{m.shown.cert, m.oldest().Cert, m.shown.signer})
 	}
 	if m.stale == (stale{}) {

@@ -16,7 +16,7 @@ import (
 func (m *base) main() []*issuer { return m.issuers(false) }
 
 // signing returns the authority that signs now, and oldest the one that is trusted for
-// the longest time: it signs the controller's own certificate.
+// the longest time: it signs the certificates of the cluster's controllers.
 func (m *base) signing() *issuer { return m.main()[0] }
 
 func (m *base) oldest() *issuer {
@@ -128,7 +128,7 @@ func (m *rotation) waiting() []identity.Identity {
 }
 
 // awaited reports whether an old authority must be kept for the owner of a certificate.
-// The controller's own certificate follows at the end. Users are awaited for a bounded
+// The certificates of the cluster's controllers follow at the end. Users are awaited for a bounded
 // time: their commands renew, and some users run none.
 func (m *rotation) awaited(c *certificate) bool {
 	switch c.owner.Kind {
@@ -137,7 +137,7 @@ func (m *rotation) awaited(c *certificate) bool {
 	case identity.Agent:
 		return c.valid(m.now)
 	case identity.Controller:
-		return c.valid(m.now) && c.owner.Name != m.started.Name
+		return c.valid(m.now) && c.owner.Name != m.started.Name && m.ownOf(c.owner.Name) == nil
 	}
 	return false
 }

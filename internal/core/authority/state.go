@@ -16,7 +16,7 @@ import (
 // authority. Records are replaced, and never change.
 type State struct {
 	cluster      *cluster
-	own          *own
+	owns         map[string]*own    // by the place of the key
 	authorities  map[string]*issuer // by KeyHash
 	tokens       map[string]*token
 	apiTokens    map[string]*apiToken
@@ -46,10 +46,16 @@ type (
 		hurried bool
 	}
 
-	// own is the controller's own certificate with its key.
+	// own is the certificate of a controller of the cluster, with its key.
 	own struct {
+		// place is where it is stored: the name of the controller, or empty for the only
+		// controller of a cluster. Programs without clusters of controllers know that place
+		// alone.
+		place  string
 		cert   *x509.Certificate
 		signer crypto.Signer
+		// awaited is when the controller joined, if it was never in the list of members.
+		awaited time.Time
 	}
 
 	// token is a token for joining or logging in.
@@ -137,6 +143,7 @@ func (t *token) forgetAt(memory time.Duration) time.Time {
 const (
 	clusterKey      = "cluster"
 	ownKey          = "own"
+	ownKeys         = "own/"
 	authorityKeys   = "ca/"
 	tokenKeys       = "token/"
 	apiTokenKeys    = "api/"
@@ -145,16 +152,22 @@ const (
 )
 
 func (c *cluster) key() string     { return clusterKey }
-func (o *own) key() string         { return ownKey }
 func (i *issuer) key() string      { return authorityKeys + i.hash }
 func (t *token) key() string       { return tokenKeys + t.id }
 func (t *apiToken) key() string    { return apiTokenKeys + t.id }
 func (u *user) key() string        { return userKeys + u.name }
 func (c *certificate) key() string { return certificateKeys + c.serial }
 
+func (o *own) key() string {
+	if o.place == "" {
+		return ownKey
+	}
+	return ownKeys + o.place
+}
+
 func newState() State {
 	return State{
-		authorities: map[string]*issuer{}, tokens: map[string]*token{}, apiTokens: map[string]*apiToken{},
+		owns: map[string]*own{}, authorities: map[string]*issuer{}, tokens: map[string]*token{}, apiTokens: map[string]*apiToken{},
 		users: map[string]*user{}, certificates: map[string]*certificate{},
 	}
 }
@@ -170,7 +183,9 @@ func (s *State) set(key string, r record) (before record) {
 	case clusterKey:
 		return setOne(&s.cluster, r)
 	case ownKey:
-		return setOne(&s.own, r)
+		return setIn(s.owns, "", r)
+	case ownKeys:
+		return setIn(s.owns, name, r)
 	case authorityKeys:
 		return setIn(s.authorities, name, r)
 	case tokenKeys:

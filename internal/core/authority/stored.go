@@ -31,6 +31,13 @@ type (
 		Certificate string `json:"certificate"` // PEM
 		Key         string `json:"key"`         // PEM
 	}
+	// memberForm1 is the certificate of a controller in a cluster of controllers.
+	memberForm1 struct {
+		Version     int       `json:"version"`
+		Certificate string    `json:"certificate"` // PEM
+		Key         string    `json:"key"`         // PEM
+		Awaited     time.Time `json:"awaited,omitzero"`
+	}
 	issuerForm1 struct {
 		Version     int    `json:"version"`
 		Number      int    `json:"number"`
@@ -86,7 +93,10 @@ type (
 func (c *cluster) encode() []byte { return form.Encode(clusterForm1{storedForm, c.id}) }
 
 func (o *own) encode() []byte {
-	return form.Encode(ownForm1{storedForm, string(identity.CertPEM(o.cert)), keyText(o.signer)})
+	if o.place == "" {
+		return form.Encode(ownForm1{storedForm, string(identity.CertPEM(o.cert)), keyText(o.signer)})
+	}
+	return form.Encode(memberForm1{storedForm, string(identity.CertPEM(o.cert)), keyText(o.signer), o.awaited.UTC()})
 }
 
 func (i *issuer) encode() []byte {
@@ -163,6 +173,8 @@ func readRecord(key string, value []byte) (record, error) {
 		return readCluster(value)
 	case ownKey:
 		return readOwn(value)
+	case ownKeys:
+		return readMember(name, value)
 	case authorityKeys:
 		return readIssuer(name, value)
 	case tokenKeys:
@@ -194,7 +206,19 @@ func readOwn(value []byte) (record, error) {
 		return nil, err
 	}
 	cert, key, err := readPair(f.Certificate, f.Key)
-	return &own{cert, key}, err
+	return &own{cert: cert, signer: key}, err
+}
+
+func readMember(name string, value []byte) (record, error) {
+	var f memberForm1
+	if err := form.Decode(value, &f); err != nil {
+		return nil, err
+	}
+	if err := identity.CheckName(name); err != nil {
+		return nil, err
+	}
+	cert, key, err := readPair(f.Certificate, f.Key)
+	return &own{name, cert, key, f.Awaited}, err
 }
 
 func readIssuer(hash string, value []byte) (record, error) {

@@ -19,7 +19,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-var makeForm = flag.Bool("make-form", false, "make testdata/form1.json, which then never changes")
+var makeForm = flag.Bool("make-form", false, "make the files in testdata, which then never change")
 
 // full makes a world whose disk has every kind of value, with every field.
 func full(t testing.TB) *world {
@@ -46,21 +46,11 @@ const formFile = "testdata/form1.json"
 // test fails, add a new form: nobody can change what is stored.
 func TestValuesOfForm1AreRead(t *testing.T) {
 	if *makeForm {
-		texts := map[string]json.RawMessage{}
-		for key, value := range full(t).disk {
-			texts[key] = value
-		}
-		text, err := json.MarshalIndent(texts, "", "  ")
-		if err == nil {
-			err = errors.Join(os.MkdirAll(filepath.Dir(formFile), 0o755), os.WriteFile(formFile, append(text, '\n'), 0o644))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		writeForm(t, formFile, full(t).disk)
 	}
 	w := newWorld(t, Config{})
 	w.disk, w.now = map[string][]byte{}, epoch
-	for key, value := range readForm(t) {
+	for key, value := range readForm(t, formFile) {
 		w.disk[key] = value
 	}
 	w.restart()
@@ -92,9 +82,25 @@ func TestValuesOfForm1AreRead(t *testing.T) {
 	}
 }
 
-func readForm(t testing.TB) map[string]json.RawMessage {
+// writeForm writes values to a file.
+func writeForm(t testing.TB, file string, values map[string][]byte) {
 	t.Helper()
-	text, err := os.ReadFile(formFile)
+	texts := map[string]json.RawMessage{}
+	for key, value := range values {
+		texts[key] = value
+	}
+	text, err := json.MarshalIndent(texts, "", "  ")
+	if err == nil {
+		err = errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, append(text, '\n'), 0o644))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readForm(t testing.TB, file string) map[string]json.RawMessage {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,4 +201,38 @@ func FuzzRestore(f *testing.F) {
 		w.ask(root, access.CreateToken{Instance: "s"})
 		w.wait(time.Hour)
 	})
+}
+
+const membersFile = "testdata/members1.json"
+
+// The values of a cluster of controllers were stored by the first version that had them.
+func TestValuesOfMembersOfForm1AreRead(t *testing.T) {
+	if *makeForm {
+		w := newWorld(t, Config{})
+		w.joinController("c2", "192.0.2.2")
+		w.setMembers("c3")
+		writeForm(t, membersFile, w.disk)
+	}
+	w := newWorld(t, Config{})
+	w.disk = map[string][]byte{}
+	for key, value := range readForm(t, membersFile) {
+		w.disk[key] = value
+	}
+	w.start = Start{Cluster: "another", Name: "c3"}
+	before := maps.Clone(w.disk)
+	w.restart()
+	for _, name := range []string{"ctl", "c2", "c3"} {
+		w.holds(name)
+	}
+	delete(before, "own/c3") // c3 leads, and says its hosts anew
+	for key, value := range before {
+		if strings.HasPrefix(key, "own") && string(w.disk[key]) != string(value) {
+			t.Errorf("%s was changed to %s", key, w.disk[key])
+		}
+	}
+	w.setMembers("ctl")
+	w.wait(25 * time.Hour)
+	if got := w.places(); len(got) != 2 {
+		t.Errorf("c2 is still awaited: %v", got)
+	}
 }

@@ -21,14 +21,46 @@ func (m *tokens) createToken(who mgmt.Principal, req access.CreateToken) outcome
 	if len(m.cfg.Foreign) > 0 {
 		return m.unavailable()
 	}
-	if err := identity.CheckName(req.Instance); err != nil {
+	owner := ownerOf(req)
+	if err := owner.Check(); err != nil {
 		return refuse(access.Invalid, "%v", err)
 	}
-	if strings.Contains(req.Instance, "*") {
-		return refuse(access.Invalid, "%.60q has a star: a token is for one instance, whose whole name it has", req.Instance)
+	switch {
+	case strings.Contains(owner.Name, "*"):
+		return refuse(access.Invalid, "%.60q has a star: a token is for one %s, whose whole name it has", owner.Name, kindText[owner.Kind])
+	case req.Controller != "" && req.Instance != "":
+		return refuse(access.Invalid, "a token is for an instance or for a controller, and not for both")
+	case req.Controller != "" && req.Uses > 1:
+		return refuse(access.Invalid, "a token for a controller works once, and not %d times", req.Uses)
+	case req.Controller != "":
+		if no := m.isMember(req.Controller); no != nil {
+			return *no
+		}
 	}
-	return m.newToken(who, identity.Identity{Kind: identity.Agent, Name: req.Instance}, req.TTL, req.Uses)
+	return m.newToken(who, owner, req.TTL, req.Uses)
 }
+
+// ownerOf returns who gets a certificate for a token.
+func ownerOf(req access.CreateToken) identity.Identity {
+	if req.Controller != "" {
+		return identity.Identity{Kind: identity.Controller, Name: req.Controller}
+	}
+	return identity.Identity{Kind: identity.Agent, Name: req.Instance}
+}
+
+// kindText is what people call the owner of a certificate, and howToUse what a token for
+// one is for.
+var (
+	kindText = map[identity.Kind]string{identity.Agent: "instance", identity.Controller: "controller", identity.User: "user"}
+	howToUse = map[identity.Kind]string{
+		identity.Agent:      "for an agent to join with (zeekfleet agent --join)",
+		identity.Controller: "for a controller to join with (zeekfleet controller join)",
+		identity.User:       "for a user to log in with (zeekfleet login)",
+	}
+	cannotUse = map[identity.Kind]string{
+		identity.Agent: "no agent can join with it", identity.Controller: "no controller can join with it", identity.User: "no user can log in with it",
+	}
+)
 
 // newToken makes a token for joining or logging in.
 func (m *tokens) newToken(who mgmt.Principal, forWhom identity.Identity, ttl time.Duration, uses int) outcome {
@@ -174,10 +206,8 @@ func (m *tokens) redeem(text string, kind identity.Kind, theirs time.Time) (*tok
 		return no(access.Unproved, "the token %s is not known here: it is misspelt, or it ended long ago; make another", shown.ID)
 	}
 	switch {
-	case t.forWhom.Kind != kind && kind == identity.Agent:
-		return no(access.Unproved, "the token %s is for a user to log in with (zeekfleet login), and no agent can join with it", t.id)
 	case t.forWhom.Kind != kind:
-		return no(access.Unproved, "the token %s is for an agent to join with (zeekfleet agent --join), and no user can log in with it", t.id)
+		return no(access.Unproved, "the token %s is %s, and %s", t.id, howToUse[t.forWhom.Kind], cannotUse[kind])
 	case !t.works(m.now):
 		return no(access.Unproved, "%s", m.whyEnded(t))
 	}

@@ -4,18 +4,17 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 
 // upkeep does what is due without a request.
 type upkeep struct {
 	rotation
 	issuing issuing
+	members *members
 }
 
-// found makes what is missing: the cluster, its authorities, and the controller's own
-// certificate.
+// found makes what is missing: the cluster, its authorities, and the certificates of its
+// controllers.
 func (m *upkeep) found() error {
 	if m.state.cluster == nil {
 		m.put(&cluster{m.started.Cluster})
@@ -34,61 +33,7 @@ func (m *upkeep) found() error {
 		m.put(made)
 	}
 	m.endRotation()
-	return m.renewOwn()
-}
-
-// renewOwn signs the controller's own certificate if there is none that still fits.
-func (m *upkeep) renewOwn() error {
-	if m.ownFits() {
-		return nil
-	}
-	signer, err := m.maker.Key()
-	if err != nil {
-		return err
-	}
-	owner, by := m.ownIdentity(), m.oldest()
-	cert, err := m.maker.Issue(by.Authority, identity.Leaf{
-		Cluster: m.state.cluster.id, Identity: owner, Key: signer.Public(), Hosts: m.started.Hosts, Life: m.cfg.CertificateLife,
-	}, m.now)
-	if err != nil {
-		return err
-	}
-	for i, c := range m.validOf(owner) {
-		if i+1 >= m.cfg.Limits.OneOwner {
-			m.drop(c)
-		}
-	}
-	m.endOwn()
-	m.put(&own{cert, signer})
-	m.put(m.issuing.recordOf(cert, wish{owner: owner, hosts: m.started.Hosts}, by))
-	return nil
-}
-
-// endOwn revokes the controller's certificate of another name. Nobody has its key any
-// more, and nobody must wait for it.
-func (m *upkeep) endOwn() {
-	if m.state.own == nil {
-		return
-	}
-	c := m.state.certificates[identity.Serial(m.state.own.cert)]
-	if c != nil && c.owner != m.ownIdentity() && c.valid(m.now) {
-		m.revoke(c)
-	}
-}
-
-func (m *upkeep) ownIdentity() identity.Identity {
-	return identity.Identity{Kind: identity.Controller, Name: m.started.Name}
-}
-
-// ownFits reports whether the controller's own certificate is that of its name and hosts,
-// and need not be renewed yet.
-func (m *upkeep) ownFits() bool {
-	if m.state.own == nil {
-		return false
-	}
-	c := m.state.certificates[identity.Serial(m.state.own.cert)]
-	return c != nil && c.owner == m.ownIdentity() && c.revoked.IsZero() && c.authority == m.oldest().hash &&
-		slices.Equal(c.hosts, m.started.Hosts) && m.now.Before(identity.RenewAt(m.state.own.cert))
+	return m.members.renew()
 }
 
 // forget forgets the certificates that have expired, and the tokens that have ended long
@@ -155,8 +100,10 @@ func (m *upkeep) next() (time.Time, bool) {
 			offer(t.expires)
 		}
 	}
-	if len(m.cfg.Foreign) == 0 && m.state.own != nil {
-		offer(identity.RenewAt(m.state.own.cert))
+	if len(m.cfg.Foreign) == 0 && m.ownOf(m.started.Name) != nil {
+		for _, o := range m.state.owns {
+			offer(m.members.dueAt(o))
+		}
 		if main := m.main(); len(main) > 1 {
 			offer(main[len(main)-1].Cert.NotAfter)
 			if at, ok := m.movesAt(); ok {

@@ -71,7 +71,7 @@ type world struct {
 func newWorld(t testing.TB, cfg Config) *world {
 	w := &world{
 		TB: t, cfg: cfg, maker: &maker{}, now: epoch, disk: map[string][]byte{},
-		start: Start{Cluster: "testcluster", Name: "ctl", Hosts: []string{"192.0.2.1", "localhost"}},
+		start: Start{Cluster: "testcluster", Name: "ctl", Hosts: []string{"192.0.2.1", "localhost"}, Members: []Member{}},
 	}
 	w.restart()
 	return w
