@@ -43,10 +43,11 @@ func newTokenCreateCommand(s streams) *cobra.Command {
 		Short: "Make a token: for an agent or a controller to join, or for a program to ask",
 		Long: "With INSTANCE make a joining token, and print the line to paste on that host.\n" +
 			"The token names the authority of the cluster. So the agent joins no other\n" +
-			"cluster. With --for-controller make a joining token of another controller of this\n" +
-			"cluster, and print the line to paste on its host. With --user make an API token, and print it. A program that shows the\n" +
-			"API token acts as that user. With --own make an API token of the user who asks,\n" +
-			"which every user may. A command that itself shows an API token makes none.",
+			"cluster. With --for-controller make a joining token of another controller of\n" +
+			"this cluster, and print the line to paste on its host. With --user make an API\n" +
+			"token, and print it. A program that shows the API token acts as that user. With\n" +
+			"--own make an API token of the user who asks, which every user may. A command\n" +
+			"that itself shows an API token makes none.",
 	}, true, func(ctx context.Context, a cli.Admin, args []string) int {
 		n.TTL = time.Duration(life)
 		if len(args) > 0 {

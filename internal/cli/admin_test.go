@@ -212,6 +212,16 @@ var adminCommands = map[string]struct {
 		stderr: "zeekfleet: a program that shows this token acts as user ann, until it is revoked; the token is not shown again\n" +
 			"zeekfleet: a request shows the token in the header Authorization: Bearer; to revoke the token: zeekfleet token revoke bbbbbbbb\n",
 	},
+	"token create --for-controller": {
+		run: func(t *testing.T, a cli.Admin) int {
+			return a.CreateToken(t.Context(), cli.NewToken{Controller: "hub-2", Address: "192.0.2.9"})
+		},
+		answers: map[string]any{"POST /api/v1/tokens": api.Token{ID: "bbbbbbbb", For: "controller/hub-2", Kind: api.JoinToken, Uses: 1, Text: token}},
+		asked:   []string{`POST /api/v1/tokens {"controller":"hub-2"}`},
+		stdout:  "zeekfleet controller join 192.0.2.9 --name hub-2 --token " + token + "\n",
+		stderr: "zeekfleet: run this line on the host of the new controller: it joins as hub-2, once, until it is revoked\n" +
+			"zeekfleet: to revoke the token: zeekfleet token revoke bbbbbbbb\n",
+	},
 	"token create, refused": {
 		run: func(t *testing.T, a cli.Admin) int {
 			return a.CreateToken(t.Context(), cli.NewToken{User: "ann", Name: "ci"})

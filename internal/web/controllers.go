@@ -54,7 +54,7 @@ func registerControllers(a *routes) {
 		details: "A controller that has no others lists itself.", errors: []int{http.StatusServiceUnavailable},
 	}, s.list)
 	register(a, operation{
-		id: "join-controller", method: http.MethodPost, path: api.PathControllers, may: access.RowOf(access.Join{}), anybody: true, attempt: true,
+		id: "join-controller", method: http.MethodPost, path: api.PathControllers, may: access.RowOf(access.JoinController{}), anybody: true, attempt: true,
 		summary: "Join the cluster as a controller",
 		errors:  []int{http.StatusUnauthorized, http.StatusConflict, http.StatusNotImplemented, http.StatusServiceUnavailable},
 	}, s.join)

@@ -139,7 +139,7 @@ var rows = map[string]access.Row{
 	"remove-bundle":       access.RemoveBundle,
 	"prune-bundles":       access.PruneBundles,
 	"list-controllers":    access.ListControllers,
-	"join-controller":     access.RowOf(access.Join{}),
+	"join-controller":     access.RowOf(access.JoinController{}),
 	"remove-controller":   access.RemoveController,
 	"lead-controller":     access.LeadController,
 	"backup":              access.Backup,
