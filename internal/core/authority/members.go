@@ -2,7 +2,7 @@ package authority
 
 import (
 	"maps"
-	"net"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -210,8 +210,10 @@ func (m *members) sign(of Member, alone bool) error {
 // hostsOf returns the names and addresses in a certificate.
 func hostsOf(o *own) []string {
 	hosts := slices.Clone(o.cert.DNSNames)
-	for _, addr := range o.cert.IPAddresses {
-		hosts = append(hosts, net.IP(addr).String())
+	for _, ip := range o.cert.IPAddresses {
+		if addr, ok := netip.AddrFromSlice(ip); ok {
+			hosts = append(hosts, addr.Unmap().String())
+		}
 	}
 	return hosts
 }
