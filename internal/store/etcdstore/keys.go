@@ -7,9 +7,9 @@ import (
 
 // keys are the names of the keys below a prefix.
 //
-//	lead                          who leads: a value of leadRecord; its create revision is the token
-//	term                          the last term
-//	doubt/TOKEN/MEMBER            a member does not hear the lead with this token
+//	lead                          who leads; its create revision is the token
+//	lead/term                     the last term
+//	lead/doubt/TOKEN/MEMBER       a member does not hear the lead with this token
 //	session/MEMBER                a member lives
 //	controller/NAME               what a controller says of itself
 //	rev/PART                      the revision of a part, and the batch that is not moved yet
@@ -17,7 +17,8 @@ import (
 //	feed-last/NAME                the number of the last record of a feed
 //	feed/NAME/LAST-FIRST-SIZE     a batch of a feed
 //	archive/HASH                  what is known of an archive, and the manifest of its chunks
-//	chunk/SET/N                   chunk N of a set
+//	chunk/SET/INDEX/N             chunk N of a value of a set
+//	set/SET/INDEX                 the key that names this value, if it counts
 //	pending/SET                   the set may still come to count
 //	defragmenting                 the member that gives space back
 //
@@ -26,8 +27,8 @@ import (
 type keys struct{ prefix string }
 
 func (k keys) lead() string          { return k.prefix + "lead" }
-func (k keys) term() string          { return k.prefix + "term" }
-func (k keys) doubts() string        { return k.prefix + "doubt/" }
+func (k keys) term() string          { return k.lead() + "/term" }
+func (k keys) doubts() string        { return k.lead() + "/doubt/" }
 func (k keys) sessions() string      { return k.prefix + "session/" }
 func (k keys) controllers() string   { return k.prefix + "controller/" }
 func (k keys) archives() string      { return k.prefix + "archive/" }
@@ -46,8 +47,10 @@ func (k keys) entries(part string) string  { return k.allEntries() + named(part)
 func (k keys) feedLast(name string) string { return k.prefix + "feed-last/" + named(name) }
 func (k keys) feed(name string) string     { return k.prefix + "feed/" + named(name) + "/" }
 
-func (k keys) chunksOf(set string) string         { return k.chunks() + set + "/" }
-func (k keys) chunk(set string, n int) string     { return k.chunksOf(set) + fmt.Sprintf("%08x", n) }
+func (k keys) chunksOf(name string) string        { return k.chunks() + name + "/" }
+func (k keys) chunk(name string, n int) string    { return k.chunksOf(name) + fmt.Sprintf("%08x", n) }
+func (k keys) sets() string                       { return k.prefix + "set/" }
+func (k keys) set(name string) string             { return k.sets() + name }
 func (k keys) pending(set string) string          { return k.pendings() + set }
 func (k keys) session(member string) string       { return k.sessions() + member }
 func (k keys) controller(name string) string      { return k.controllers() + name }

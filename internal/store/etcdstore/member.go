@@ -34,6 +34,7 @@ type member struct {
 	server *etcdserver.EtcdServer
 	peers  *http.Server
 	tls    transport.TLSInfo
+	web    *http.Client // asks other members
 
 	closing atomic.Bool
 	hanging atomic.Bool            // etcd has met what it ends a process for
@@ -70,6 +71,11 @@ func startMember(ctx context.Context, cfg Config, fail func(error)) (*member, er
 		return nil, fmt.Errorf("etcd: %w", err)
 	}
 	sc.Logger = logger
+	rt, err := transport.NewTransport(m.tls, healthTimeout)
+	if err != nil {
+		return nil, fmt.Errorf("etcd: the certificate for other controllers: %w", err)
+	}
+	m.web = &http.Client{Transport: rt}
 	ln, err := m.listen()
 	if err != nil {
 		return nil, err
@@ -236,6 +242,7 @@ func (m *member) close() error {
 	}
 	m.server.Stop()
 	<-m.done
+	m.web.CloseIdleConnections()
 	return nil
 }
 

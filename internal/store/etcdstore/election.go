@@ -1,0 +1,301 @@
+package etcdstore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/zeekfleet/zeekfleet/internal/quorum"
+	"github.com/zeekfleet/zeekfleet/internal/store"
+)
+
+type keyValue = mvccpb.KeyValue
+
+// number seals a number so that etcd can compare two of one key: the checksum would come
+// before it otherwise.
+func number(n uint64) string {
+	return string(binary.BigEndian.AppendUint64([]byte{formNumber}, n))
+}
+
+func parseNumber(key string, stored []byte) (uint64, error) {
+	if len(stored) != 9 || stored[0] != formNumber {
+		return 0, fmt.Errorf("the entry %.60q of etcd is damaged: it is no number; restore a backup", key)
+	}
+	return binary.BigEndian.Uint64(stored[1:]), nil
+}
+
+const leadName = "lead"
+
+func leadValue(term uint64, member string) string {
+	return string(seal(formLead, leadName, binary.BigEndian.AppendUint64(nil, term), []byte(member)))
+}
+
+// leads returns an error that wraps store.ErrConflict if a fence does not hold. kvs is what
+// etcd has for the key of the lead.
+func (e *Engine) leads(f quorum.Fence, kvs []*keyValue) error {
+	var token int64
+	if len(kvs) > 0 {
+		token = kvs[0].CreateRevision
+	}
+	if token == f.Token {
+		return nil
+	}
+	who := "nobody"
+	if len(kvs) > 0 {
+		if content, err := openAs(formLead, leadName, kvs[0].Value); err == nil && len(content) > 8 {
+			who = fmt.Sprintf("controller %s in term %d", content[8:], binary.BigEndian.Uint64(content))
+		}
+	}
+	return fmt.Errorf("%w: %s leads now", store.ErrConflict, who)
+}
+
+// Begin implements quorum.Election. A session that an earlier process of the member has left
+// ends.
+func (e *Engine) Begin(ctx context.Context, member string, ttl time.Duration) (quorum.Session, error) {
+	key := e.keys.session(member)
+	old, err := e.client.Get(ctx, key)
+	if err != nil {
+		return 0, e.explain(err)
+	}
+	if len(old.Kvs) > 0 && old.Kvs[0].Lease != 0 {
+		if err := e.EndSession(ctx, quorum.Session(old.Kvs[0].Lease)); err != nil && !errors.Is(err, quorum.ErrSession) {
+			return 0, err
+		}
+	}
+	lease, err := e.client.Grant(ctx, int64(max((ttl+time.Second-1)/time.Second, 1)))
+	if err != nil {
+		return 0, e.explain(err)
+	}
+	if _, err := e.client.Put(ctx, key, "", clientv3.WithLease(lease.ID)); err != nil {
+		return 0, sessionEnded(e.explain(err))
+	}
+	return quorum.Session(lease.ID), nil
+}
+
+// sessionEnded returns ErrSession if etcd does not know the lease.
+func sessionEnded(err error) error {
+	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		return quorum.ErrSession
+	}
+	return err
+}
+
+// Live implements quorum.Election.
+func (e *Engine) Live(ctx context.Context) ([]string, error) {
+	r, err := e.client.Get(ctx, e.keys.sessions(), clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	if err != nil {
+		return nil, e.explain(err)
+	}
+	return suffixes(r.Kvs, e.keys.sessions()), nil
+}
+
+// suffixes returns what follows a prefix in each key.
+func suffixes(kvs []*keyValue, prefix string) []string {
+	var list []string
+	for _, kv := range kvs {
+		list = append(list, strings.TrimPrefix(string(kv.Key), prefix))
+	}
+	return list
+}
+
+// Renew implements quorum.Election.
+func (e *Engine) Renew(ctx context.Context, s quorum.Session) error {
+	_, err := e.client.KeepAliveOnce(ctx, clientv3.LeaseID(s))
+	return sessionEnded(e.explain(err))
+}
+
+// EndSession implements quorum.Election.
+func (e *Engine) EndSession(ctx context.Context, s quorum.Session) error {
+	_, err := e.client.Revoke(ctx, clientv3.LeaseID(s))
+	return sessionEnded(e.explain(err))
+}
+
+// WatchLead implements quorum.Election.
+func (e *Engine) WatchLead(ctx context.Context, seen func(quorum.Lead)) error {
+	var last *quorum.Lead
+	return e.bell(ctx, e.keys.lead(), func(ctx context.Context) (int64, error) {
+		lead, _, revision, err := e.readLead(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if last == nil || !reflect.DeepEqual(*last, lead) {
+			last = &lead
+			seen(lead)
+		}
+		return revision, nil
+	})
+}
+
+// leadState is what etcd has of the lead.
+type leadState struct {
+	quorum.Lead
+	term    int64            // the mod revision of the key of the term, or 0
+	session quorum.Session   // of who leads
+	doubts  map[string]int64 // the create revisions of the doubts of the lead
+}
+
+// readLead reads who leads, at a revision of etcd.
+func (e *Engine) readLead(ctx context.Context) (lead quorum.Lead, state leadState, revision int64, err error) {
+	r, err := e.client.Get(ctx, e.keys.lead(), clientv3.WithPrefix())
+	if err != nil {
+		return lead, state, 0, e.explain(err)
+	}
+	state.doubts = map[string]int64{}
+	all := map[string]*keyValue{}
+	for _, kv := range r.Kvs {
+		all[string(kv.Key)] = kv
+	}
+	if kv := all[e.keys.term()]; kv != nil {
+		state.term = kv.ModRevision
+		if lead.Term, err = parseNumber("lead/term", kv.Value); err != nil {
+			return lead, state, 0, err
+		}
+	}
+	if kv := all[e.keys.lead()]; kv != nil {
+		content, err := openAs(formLead, leadName, kv.Value)
+		if err == nil && len(content) <= 8 {
+			err = fmt.Errorf("the entry %q of etcd is damaged: nobody is named; restore a backup", leadName)
+		}
+		if err != nil {
+			return lead, state, 0, err
+		}
+		lead.Term, lead.Member, lead.Token = binary.BigEndian.Uint64(content), string(content[8:]), kv.CreateRevision
+		state.session = quorum.Session(kv.Lease)
+		doubts := e.keys.doubtsOf(lead.Token)
+		for key, kv := range all {
+			if member, ok := strings.CutPrefix(key, doubts); ok {
+				lead.Doubts = append(lead.Doubts, member)
+				state.doubts[key] = kv.CreateRevision
+			}
+		}
+		slices.Sort(lead.Doubts)
+	}
+	state.Lead = lead
+	return lead, state, r.Header.Revision, nil
+}
+
+// takeAttempts bounds how often Take begins again because the term has changed.
+const takeAttempts = 10
+
+// Take implements quorum.Election. If the answer to an earlier Take of the same session was
+// lost, it returns the lead that it made.
+func (e *Engine) Take(ctx context.Context, s quorum.Session, member string, atLeast uint64) (quorum.Lead, error) {
+	for range takeAttempts {
+		lead, state, _, err := e.readLead(ctx)
+		switch {
+		case err != nil:
+			return quorum.Lead{}, err
+		case lead.Member == member && state.session == s:
+			return lead, nil
+		case lead.Token != 0:
+			return quorum.Lead{}, quorum.ErrTaken
+		}
+		term := max(lead.Term+1, atLeast)
+		r, err := e.client.Txn(ctx).If(
+			clientv3.Compare(clientv3.CreateRevision(e.keys.lead()), "=", 0),
+			clientv3.Compare(clientv3.ModRevision(e.keys.term()), "=", state.term),
+		).Then(
+			clientv3.OpPut(e.keys.lead(), leadValue(term, member), clientv3.WithLease(clientv3.LeaseID(s))),
+			clientv3.OpPut(e.keys.term(), number(term)),
+			clientv3.OpDelete(e.keys.doubts(), clientv3.WithPrefix()),
+		).Commit()
+		if err != nil {
+			return quorum.Lead{}, sessionEnded(e.explain(err))
+		}
+		if r.Succeeded {
+			return quorum.Lead{Member: member, Term: term, Token: r.Header.Revision}, nil
+		}
+	}
+	return quorum.Lead{}, quorum.ErrTaken
+}
+
+// Raise implements quorum.Election. A term that is not greater changes nothing.
+func (e *Engine) Raise(ctx context.Context, f quorum.Fence, term uint64) error {
+	for range takeAttempts {
+		lead, state, _, err := e.readLead(ctx)
+		switch {
+		case err != nil:
+			return err
+		case f.Token == 0 || lead.Token != f.Token:
+			return quorum.ErrTaken
+		case lead.Term >= term:
+			return nil
+		}
+		r, err := e.client.Txn(ctx).If(
+			e.fenced(f), clientv3.Compare(clientv3.ModRevision(e.keys.term()), "=", state.term),
+		).Then(
+			clientv3.OpPut(e.keys.lead(), leadValue(term, lead.Member), clientv3.WithIgnoreLease()),
+			clientv3.OpPut(e.keys.term(), number(term)),
+		).Commit()
+		if err != nil || r.Succeeded {
+			return e.explain(err)
+		}
+	}
+	return quorum.ErrTaken
+}
+
+// Doubt implements quorum.Election. It returns ErrTaken if that lead has ended.
+func (e *Engine) Doubt(ctx context.Context, s quorum.Session, member string, token int64) error {
+	r, err := e.client.Txn(ctx).If(e.fenced(quorum.Fence{Token: token})).
+		Then(clientv3.OpPut(e.keys.doubt(token, member), "", clientv3.WithLease(clientv3.LeaseID(s)))).Commit()
+	if err != nil {
+		return sessionEnded(e.explain(err))
+	}
+	if !r.Succeeded || token == 0 {
+		return quorum.ErrTaken
+	}
+	return nil
+}
+
+// Trust implements quorum.Election.
+func (e *Engine) Trust(ctx context.Context, member string, token int64) error {
+	_, err := e.client.Delete(ctx, e.keys.doubt(token, member))
+	return e.explain(err)
+}
+
+// End implements quorum.Election.
+func (e *Engine) End(ctx context.Context, token int64, doubts int) error {
+	lead, state, _, err := e.readLead(ctx)
+	if err != nil {
+		return err
+	}
+	if token == 0 || lead.Token != token || len(lead.Doubts) < doubts {
+		return quorum.ErrTaken
+	}
+	guards := []clientv3.Cmp{e.fenced(quorum.Fence{Token: token})}
+	for _, member := range lead.Doubts[:min(len(lead.Doubts), max(doubts, 0), maxChanges)] {
+		key := e.keys.doubt(token, member)
+		guards = append(guards, clientv3.Compare(clientv3.CreateRevision(key), "=", state.doubts[key]))
+	}
+	return e.endLead(ctx, guards)
+}
+
+// endLead deletes the lead and its doubts.
+func (e *Engine) endLead(ctx context.Context, guards []clientv3.Cmp) error {
+	r, err := e.client.Txn(ctx).If(guards...).
+		Then(clientv3.OpDelete(e.keys.lead()), clientv3.OpDelete(e.keys.doubts(), clientv3.WithPrefix())).Commit()
+	if err != nil {
+		return e.explain(err)
+	}
+	if !r.Succeeded {
+		return quorum.ErrTaken
+	}
+	return nil
+}
+
+// Resign implements quorum.Election. It returns ErrTaken if the lead has ended already.
+func (e *Engine) Resign(ctx context.Context, f quorum.Fence) error {
+	if f.Token == 0 {
+		return quorum.ErrTaken
+	}
+	return e.endLead(ctx, []clientv3.Cmp{e.fenced(f)})
+}

@@ -1,0 +1,144 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"github.com/zeekfleet/zeekfleet/internal/quorum"
+)
+
+var errSites = errors.New("the site runs etcd: its members are not controllers, and its administrator changes them (etcdctl member)")
+
+func fromMember(m *etcdserverpb.Member) quorum.Member {
+	return quorum.Member{ID: m.ID, Name: m.Name, URLs: m.PeerURLs, Learner: m.IsLearner}
+}
+
+func fromMembers(list []*etcdserverpb.Member) []quorum.Member {
+	var all []quorum.Member
+	for _, m := range list {
+		all = append(all, fromMember(m))
+	}
+	return all
+}
+
+// Members implements quorum.Membership.
+func (e *Engine) Members(ctx context.Context) ([]quorum.Member, error) {
+	r, err := e.client.MemberList(ctx)
+	if err != nil {
+		return nil, e.explain(err)
+	}
+	return fromMembers(r.Members), nil
+}
+
+// Self implements quorum.Membership.
+func (e *Engine) Self() uint64 {
+	if e.member == nil {
+		return 0
+	}
+	return uint64(e.member.server.MemberID())
+}
+
+// Add implements quorum.Membership. A member with this address that was added and never
+// started is returned again.
+func (e *Engine) Add(ctx context.Context, url string) (added quorum.Member, all []quorum.Member, err error) {
+	if e.member == nil {
+		return added, nil, errSites
+	}
+	r, err := e.client.MemberAddAsLearner(ctx, []string{url})
+	if err == nil {
+		return fromMember(r.Member), fromMembers(r.Members), nil
+	}
+	if !errors.Is(err, rpctypes.ErrPeerURLExist) {
+		return added, nil, fmt.Errorf("add a member at %s: %w", url, e.explainMembers(err))
+	}
+	if all, err = e.Members(ctx); err != nil {
+		return added, nil, err
+	}
+	at := slices.IndexFunc(all, func(m quorum.Member) bool { return slices.Contains(m.URLs, url) })
+	if at < 0 || all[at].Name != "" {
+		return added, nil, fmt.Errorf("add a member at %s: a member has this address already; remove it first", url)
+	}
+	return all[at], all, nil
+}
+
+// explainMembers returns an error of etcd about members in words that say what to do.
+func (e *Engine) explainMembers(err error) error {
+	switch {
+	case errors.Is(err, rpctypes.ErrUnhealthy), errors.Is(err, rpctypes.ErrMemberNotEnoughStarted):
+		return fmt.Errorf("too few members are up for a change of the members; start the others first: %w", err)
+	case errors.Is(err, rpctypes.ErrTooManyLearners):
+		return fmt.Errorf("another member that was added has no vote yet; wait for it, or remove it: %w", err)
+	case errors.Is(err, rpctypes.ErrMemberLearnerNotReady):
+		return fmt.Errorf("the member is still behind the others: %w", err)
+	case errors.Is(err, rpctypes.ErrMemberNotFound):
+		return fmt.Errorf("there is no such member: %w", err)
+	}
+	return e.explain(err)
+}
+
+// Promote implements quorum.Membership. A member that has its vote keeps it.
+func (e *Engine) Promote(ctx context.Context, id uint64) error {
+	if e.member == nil {
+		return errSites
+	}
+	_, err := e.client.MemberPromote(ctx, id)
+	if err == nil || errors.Is(err, rpctypes.ErrMemberNotLearner) {
+		return nil
+	}
+	return fmt.Errorf("give member %x its vote: %w", id, e.explainMembers(err))
+}
+
+// Remove implements quorum.Membership.
+func (e *Engine) Remove(ctx context.Context, id uint64) error {
+	if e.member == nil {
+		return errSites
+	}
+	if _, err := e.client.MemberRemove(ctx, id); err != nil {
+		return fmt.Errorf("remove member %x: %w", id, e.explainMembers(err))
+	}
+	return nil
+}
+
+// Announce implements quorum.Membership.
+func (e *Engine) Announce(ctx context.Context, name string, text []byte) error {
+	_, err := e.client.Put(ctx, e.keys.controller(name), string(seal(formValue, name, text)))
+	return e.explain(err)
+}
+
+// Withdraw implements quorum.Membership.
+func (e *Engine) Withdraw(ctx context.Context, name string) error {
+	_, err := e.client.Delete(ctx, e.keys.controller(name))
+	return e.explain(err)
+}
+
+// Announced implements quorum.Membership.
+func (e *Engine) Announced(ctx context.Context) (map[string][]byte, error) {
+	list, _, err := e.announced(ctx)
+	return list, err
+}
+
+func (e *Engine) announced(ctx context.Context) (map[string][]byte, int64, error) {
+	list := map[string][]byte{}
+	revision, err := e.all(ctx, e.keys.controllers(), func(name string, stored []byte) error {
+		text, err := openAs(formValue, name, stored)
+		list[name] = append([]byte{}, text...)
+		return err
+	})
+	return list, revision, err
+}
+
+// WatchAnnounced implements quorum.Membership. It also returns when etcd fails.
+func (e *Engine) WatchAnnounced(ctx context.Context, seen func(map[string][]byte)) error {
+	return e.bell(ctx, e.keys.controllers(), func(ctx context.Context) (int64, error) {
+		list, revision, err := e.announced(ctx)
+		if err == nil {
+			seen(list)
+		}
+		return revision, err
+	})
+}

@@ -1,0 +1,259 @@
+package etcdstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/zeekfleet/zeekfleet/internal/store"
+)
+
+// Save implements store.Store.
+func (s *Entries) Save(ctx context.Context, changes []store.Change, replaces store.Revision) (store.Revision, error) {
+	err := context.Cause(ctx)
+	if err == nil {
+		err = s.check(changes)
+	}
+	if err == nil {
+		err = s.save(ctx, changes, replaces)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("save %s: %w", s.part, err)
+	}
+	return replaces + 1, nil
+}
+
+// check refuses changes that exceed a limit.
+func (s *Entries) check(changes []store.Change) error {
+	all := 0
+	for _, c := range changes {
+		if len(c.Key) == 0 || len(c.Key) > store.MaxKey {
+			return fmt.Errorf("a key of %d bytes: 1 to %d are allowed", len(c.Key), store.MaxKey)
+		}
+		if len(c.Value) > s.e.cfg.MaxValue {
+			return fmt.Errorf("%w: entry %.40q has %d bytes where %d are allowed", store.ErrTooLarge, c.Key, len(c.Value), s.e.cfg.MaxValue)
+		}
+		all += len(c.Key) + len(c.Value)
+	}
+	if all > s.e.cfg.MaxSave {
+		return fmt.Errorf("%w: changes of %d bytes where %d are allowed", store.ErrTooLarge, all, s.e.cfg.MaxSave)
+	}
+	return nil
+}
+
+// last returns the changes with the last one of each key. They come to the same.
+func last(changes []store.Change) []store.Change {
+	at := map[string]int{}
+	var kept []store.Change
+	for _, c := range changes {
+		if i, twice := at[c.Key]; twice {
+			kept[i] = c
+			continue
+		}
+		at[c.Key] = len(kept)
+		kept = append(kept, c)
+	}
+	return kept
+}
+
+// save makes the changes count. Before that it moves a batch of an earlier Save.
+func (s *Entries) save(ctx context.Context, changes []store.Change, replaces store.Revision) error {
+	changes = last(changes)
+	w := &saving{Entries: s, replaces: replaces}
+	defer w.drop(ctx)
+	for {
+		err := w.try(ctx, changes)
+		if !errors.Is(err, errGuard) {
+			return err
+		}
+		again, err := w.why(ctx)
+		if err != nil || !again {
+			return err
+		}
+	}
+}
+
+// saving is one Save.
+type saving struct {
+	*Entries
+	replaces store.Revision
+	set      *set     // nil until something needs chunks
+	ready    []sealed // the changes with their chunks stored
+	prepared bool
+	record   record
+	counted  bool
+}
+
+func (w *saving) drop(ctx context.Context) {
+	if w.set != nil && !w.counted {
+		w.set.drop(ctx)
+	}
+}
+
+// guards are what must hold for the Save: the controller leads, and the revision is the one
+// that is replaced.
+func (w *saving) guards() []clientv3.Cmp {
+	key := w.e.keys.revision(w.part)
+	current := clientv3.Compare(clientv3.CreateRevision(key), "=", 0)
+	if w.replaces > 0 {
+		old := record{revision: w.replaces}.encode(w.recordName())
+		current = clientv3.Compare(clientv3.Value(key), "=", string(old))
+	}
+	return []clientv3.Cmp{w.e.fenced(w.fence), current}
+}
+
+// try stores what needs chunks, once, and makes the changes count. It returns errGuard if a
+// guard does not hold.
+func (w *saving) try(ctx context.Context, changes []store.Change) error {
+	if !w.prepared {
+		if err := w.prepare(ctx, changes); err != nil {
+			return err
+		}
+		w.prepared = true
+	}
+	guards := w.guards()
+	ops := []clientv3.Op{clientv3.OpPut(w.e.keys.revision(w.part), string(w.record.encode(w.recordName())))}
+	if w.record.batch == nil {
+		ops = append(ops, w.ops(w.ready)...)
+	}
+	if w.set != nil {
+		guards = append(guards, w.set.exists())
+		ops = append(ops, w.set.counts())
+	}
+	r, err := w.e.client.Txn(ctx).If(guards...).Then(ops...).Commit()
+	if err != nil {
+		// Whether the changes count is not known. If they do, nothing is lost by the key that is
+		// left: it is gone with them.
+		w.counted = true
+		return w.e.explain(err)
+	}
+	if !r.Succeeded {
+		return errGuard
+	}
+	w.counted = true
+	if w.record.batch != nil {
+		if err := w.move(ctx, w.record, w.ready); err != nil {
+			w.e.cfg.Logger.Debug("etcd: a batch is moved later", "part", w.part, "err", err)
+		}
+	}
+	return nil
+}
+
+// prepare stores large values in chunks, and a Save of too much as a batch.
+func (w *saving) prepare(ctx context.Context, changes []store.Change) error {
+	w.ready = w.ready[:0]
+	size := 0
+	for _, c := range changes {
+		var stored []byte
+		switch {
+		case c.Value == nil:
+		case len(c.Value) <= w.e.cfg.Chunk:
+			stored = seal(formValue, c.Key, c.Value)
+		default:
+			m, err := w.chunks(ctx, w.e.keys.entries(w.part)+c.Key, c.Value)
+			if err != nil {
+				return err
+			}
+			stored = seal(formManifest, c.Key, m.encode())
+		}
+		w.ready = append(w.ready, sealed{c.Key, stored})
+		size += len(c.Key) + len(stored)
+	}
+	w.record = record{revision: w.replaces + 1}
+	if len(w.ready) <= maxChanges && size <= maxTxnBytes {
+		return nil
+	}
+	m, err := w.chunks(ctx, w.e.keys.revision(w.part), encodeBatch(w.ready))
+	w.record.batch = &m
+	return err
+}
+
+// chunks stores a value in chunks of the set of this Save.
+func (w *saving) chunks(ctx context.Context, owner string, value []byte) (manifest, error) {
+	if w.set == nil {
+		var err error
+		if w.set, err = w.e.begin(ctx, w.guards()...); err != nil {
+			return manifest{}, err
+		}
+	}
+	return w.set.add(ctx, owner, bytes.NewReader(value))
+}
+
+// ops are the operations of changes.
+func (s *Entries) ops(changes []sealed) []clientv3.Op {
+	base := s.e.keys.entries(s.part)
+	ops := make([]clientv3.Op, 0, len(changes)+3)
+	for _, c := range changes {
+		if c.value == nil {
+			ops = append(ops, clientv3.OpDelete(base+c.key))
+		} else {
+			ops = append(ops, clientv3.OpPut(base+c.key, string(c.value)))
+		}
+	}
+	return ops
+}
+
+// why finds which guard does not hold. It returns true if the Save can be tried again.
+func (w *saving) why(ctx context.Context) (again bool, err error) {
+	r, err := w.e.client.Txn(ctx).Then(
+		clientv3.OpGet(w.e.keys.lead()),
+		clientv3.OpGet(w.e.keys.revision(w.part)),
+	).Commit()
+	if err != nil {
+		return false, w.e.explain(err)
+	}
+	if err := w.e.leads(w.fence, r.Responses[0].GetResponseRange().Kvs); err != nil {
+		return false, err
+	}
+	rec, err := w.Entries.record(r.Responses[1].GetResponseRange().Kvs)
+	switch {
+	case err != nil:
+		return false, err
+	case rec.revision != w.replaces:
+		return false, fmt.Errorf("%w: revision %d is current, not %d", store.ErrConflict, rec.revision, w.replaces)
+	case rec.batch == nil:
+		return false, errPending
+	}
+	changes, err := w.batch(ctx, rec, r.Header.Revision)
+	if err != nil {
+		return false, err
+	}
+	return true, w.move(ctx, rec, changes)
+}
+
+// move puts the changes of a batch that counts into their entries, and removes it from the
+// record. If somebody else does the same, both come to the same.
+func (s *Entries) move(ctx context.Context, rec record, changes []sealed) error {
+	key := s.e.keys.revision(s.part)
+	named := clientv3.Compare(clientv3.Value(key), "=", string(rec.encode(s.recordName())))
+	for len(changes) > 0 {
+		n := fit(changes)
+		r, err := s.e.client.Txn(ctx).If(named).Then(s.ops(changes[:n])...).Commit()
+		if err != nil || !r.Succeeded {
+			return s.e.explain(err)
+		}
+		changes = changes[n:]
+	}
+	chunks := s.e.keys.chunksOf(rec.batch.name)
+	_, err := s.e.client.Txn(ctx).If(named).Then(
+		clientv3.OpPut(key, string(record{revision: rec.revision}.encode(s.recordName()))),
+		clientv3.OpDelete(chunks, clientv3.WithPrefix()),
+		clientv3.OpDelete(s.e.keys.set(rec.batch.name)),
+	).Commit()
+	return s.e.explain(err)
+}
+
+// fit returns how many of the changes, at least one, one transaction can have.
+func fit(changes []sealed) int {
+	size := 0
+	for i, c := range changes {
+		size += c.size()
+		if i > 0 && (i == maxChanges || size > maxTxnBytes) {
+			return i
+		}
+	}
+	return len(changes)
+}
