@@ -16,10 +16,10 @@ import (
 )
 
 // archives is the quorum.Archives.
-type archives struct{ e *Engine }
+type archives struct{ e *conn }
 
 // Archives implements quorum.Engine.
-func (e *Engine) Archives() quorum.Archives { return archives{e} }
+func (e *Engine) Archives() quorum.Archives { return archives{e.conn} }
 
 const maxAbout = 100_000
 
@@ -157,7 +157,7 @@ func (a archives) list(ctx context.Context) (map[string][]byte, int64, error) {
 
 // all calls each with what follows the prefix in each key, and its value, all at one revision
 // of etcd, which it returns.
-func (e *Engine) all(ctx context.Context, prefix string, each func(name string, value []byte) error) (int64, error) {
+func (e *conn) all(ctx context.Context, prefix string, each func(name string, value []byte) error) (int64, error) {
 	from, to := prefix, clientv3.GetPrefixRangeEnd(prefix)
 	var revision int64
 	for {

@@ -33,6 +33,9 @@ func parseNumber(key string, stored []byte) (uint64, error) {
 	return binary.BigEndian.Uint64(stored[1:]), nil
 }
 
+// election is the quorum.Election of an Engine.
+type election struct{ *conn }
+
 const leadName = "lead"
 
 func leadValue(term uint64, member string) string {
@@ -41,7 +44,7 @@ func leadValue(term uint64, member string) string {
 
 // leads returns an error that wraps store.ErrConflict if a fence does not hold. kvs is what
 // etcd has for the key of the lead.
-func (e *Engine) leads(f quorum.Fence, kvs []*keyValue) error {
+func (e *conn) leads(f quorum.Fence, kvs []*keyValue) error {
 	var token int64
 	if len(kvs) > 0 {
 		token = kvs[0].CreateRevision
@@ -60,7 +63,7 @@ func (e *Engine) leads(f quorum.Fence, kvs []*keyValue) error {
 
 // Begin implements quorum.Election. A session that an earlier process of the member has left
 // ends.
-func (e *Engine) Begin(ctx context.Context, member string, ttl time.Duration) (quorum.Session, error) {
+func (e election) Begin(ctx context.Context, member string, ttl time.Duration) (quorum.Session, error) {
 	key := e.keys.session(member)
 	old, err := e.client.Get(ctx, key)
 	if err != nil {
@@ -90,7 +93,7 @@ func sessionEnded(err error) error {
 }
 
 // Live implements quorum.Election.
-func (e *Engine) Live(ctx context.Context) ([]string, error) {
+func (e election) Live(ctx context.Context) ([]string, error) {
 	r, err := e.client.Get(ctx, e.keys.sessions(), clientv3.WithPrefix(), clientv3.WithKeysOnly())
 	if err != nil {
 		return nil, e.explain(err)
@@ -108,19 +111,19 @@ func suffixes(kvs []*keyValue, prefix string) []string {
 }
 
 // Renew implements quorum.Election.
-func (e *Engine) Renew(ctx context.Context, s quorum.Session) error {
+func (e election) Renew(ctx context.Context, s quorum.Session) error {
 	_, err := e.client.KeepAliveOnce(ctx, clientv3.LeaseID(s))
 	return sessionEnded(e.explain(err))
 }
 
 // EndSession implements quorum.Election.
-func (e *Engine) EndSession(ctx context.Context, s quorum.Session) error {
+func (e election) EndSession(ctx context.Context, s quorum.Session) error {
 	_, err := e.client.Revoke(ctx, clientv3.LeaseID(s))
 	return sessionEnded(e.explain(err))
 }
 
 // WatchLead implements quorum.Election.
-func (e *Engine) WatchLead(ctx context.Context, seen func(quorum.Lead)) error {
+func (e election) WatchLead(ctx context.Context, seen func(quorum.Lead)) error {
 	var last *quorum.Lead
 	return e.bell(ctx, e.keys.lead(), func(ctx context.Context) (int64, error) {
 		lead, _, revision, err := e.readLead(ctx)
@@ -144,7 +147,7 @@ type leadState struct {
 }
 
 // readLead reads who leads, at a revision of etcd.
-func (e *Engine) readLead(ctx context.Context) (lead quorum.Lead, state leadState, revision int64, err error) {
+func (e election) readLead(ctx context.Context) (lead quorum.Lead, state leadState, revision int64, err error) {
 	r, err := e.client.Get(ctx, e.keys.lead(), clientv3.WithPrefix())
 	if err != nil {
 		return lead, state, 0, e.explain(err)
@@ -188,7 +191,7 @@ const takeAttempts = 10
 
 // Take implements quorum.Election. If the answer to an earlier Take of the same session was
 // lost, it returns the lead that it made.
-func (e *Engine) Take(ctx context.Context, s quorum.Session, member string, atLeast uint64) (quorum.Lead, error) {
+func (e election) Take(ctx context.Context, s quorum.Session, member string, atLeast uint64) (quorum.Lead, error) {
 	for range takeAttempts {
 		lead, state, _, err := e.readLead(ctx)
 		switch {
@@ -219,7 +222,7 @@ func (e *Engine) Take(ctx context.Context, s quorum.Session, member string, atLe
 }
 
 // Raise implements quorum.Election. A term that is not greater changes nothing.
-func (e *Engine) Raise(ctx context.Context, f quorum.Fence, term uint64) error {
+func (e election) Raise(ctx context.Context, f quorum.Fence, term uint64) error {
 	for range takeAttempts {
 		lead, state, _, err := e.readLead(ctx)
 		switch {
@@ -244,7 +247,7 @@ func (e *Engine) Raise(ctx context.Context, f quorum.Fence, term uint64) error {
 }
 
 // Doubt implements quorum.Election. It returns ErrTaken if that lead has ended.
-func (e *Engine) Doubt(ctx context.Context, s quorum.Session, member string, token int64) error {
+func (e election) Doubt(ctx context.Context, s quorum.Session, member string, token int64) error {
 	r, err := e.client.Txn(ctx).If(e.fenced(quorum.Fence{Token: token})).
 		Then(clientv3.OpPut(e.keys.doubt(token, member), "", clientv3.WithLease(clientv3.LeaseID(s)))).Commit()
 	if err != nil {
@@ -257,13 +260,13 @@ func (e *Engine) Doubt(ctx context.Context, s quorum.Session, member string, tok
 }
 
 // Trust implements quorum.Election.
-func (e *Engine) Trust(ctx context.Context, member string, token int64) error {
+func (e election) Trust(ctx context.Context, member string, token int64) error {
 	_, err := e.client.Delete(ctx, e.keys.doubt(token, member))
 	return e.explain(err)
 }
 
 // End implements quorum.Election.
-func (e *Engine) End(ctx context.Context, token int64, doubts int) error {
+func (e election) End(ctx context.Context, token int64, doubts int) error {
 	lead, state, _, err := e.readLead(ctx)
 	if err != nil {
 		return err
@@ -280,7 +283,7 @@ func (e *Engine) End(ctx context.Context, token int64, doubts int) error {
 }
 
 // endLead deletes the lead and its doubts.
-func (e *Engine) endLead(ctx context.Context, guards []clientv3.Cmp) error {
+func (e election) endLead(ctx context.Context, guards []clientv3.Cmp) error {
 	r, err := e.client.Txn(ctx).If(guards...).
 		Then(clientv3.OpDelete(e.keys.lead()), clientv3.OpDelete(e.keys.doubts(), clientv3.WithPrefix())).Commit()
 	if err != nil {
@@ -293,7 +296,7 @@ func (e *Engine) endLead(ctx context.Context, guards []clientv3.Cmp) error {
 }
 
 // Resign implements quorum.Election. It returns ErrTaken if the lead has ended already.
-func (e *Engine) Resign(ctx context.Context, f quorum.Fence) error {
+func (e election) Resign(ctx context.Context, f quorum.Fence) error {
 	if f.Token == 0 {
 		return quorum.ErrTaken
 	}

@@ -14,14 +14,21 @@ import (
 
 // Engine is a quorum.Engine on etcd.
 type Engine struct {
+	*conn
+	election
+	members
+	care
+
+	failed  chan error
+	failing sync.Once
+}
+
+// conn is what all parts of an Engine use.
+type conn struct {
 	cfg    Config
 	keys   keys
 	client *clientv3.Client
 	member *member // nil if the site runs etcd
-
-	failed  chan error
-	failing sync.Once
-	maintenance
 }
 
 var _ quorum.Engine = (*Engine)(nil)
@@ -33,7 +40,8 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("etcd: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	e := &Engine{cfg: cfg, keys: keys{cfg.Prefix}, failed: make(chan error, 1)}
+	c := &conn{cfg: cfg, keys: keys{cfg.Prefix}}
+	e := &Engine{conn: c, election: election{c}, members: members{c}, care: care{conn: c}, failed: make(chan error, 1)}
 	var err error
 	if cfg.Dir != "" {
 		e.member, err = startMember(ctx, cfg, e.fail)

@@ -17,7 +17,7 @@ import (
 
 // Entries is the store.Store of one part.
 type Entries struct {
-	e     *Engine
+	e     *conn
 	part  string
 	fence quorum.Fence
 }
@@ -26,7 +26,7 @@ var _ store.Store = (*Entries)(nil)
 
 // Store implements quorum.Engine.
 func (e *Engine) Store(part string, fence quorum.Fence) store.Store {
-	return &Entries{e, part, fence}
+	return &Entries{e.conn, part, fence}
 }
 
 // These bound one transaction and one page. Every etcd takes 128 operations and 1.5 MiB.
@@ -180,7 +180,7 @@ func (s *Entries) value(ctx context.Context, key string, stored []byte, revision
 
 // Changed implements quorum.Engine.
 func (e *Engine) Changed(ctx context.Context, part string, changed func()) error {
-	s := &Entries{e: e, part: part}
+	s := &Entries{e: e.conn, part: part}
 	var last store.Revision
 	first := true
 	key := e.keys.revision(part)

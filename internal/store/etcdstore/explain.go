@@ -9,7 +9,7 @@ import (
 )
 
 // explain returns an error of etcd in words that say what to do, where they are known.
-func (e *Engine) explain(err error) error {
+func (e *conn) explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -27,7 +27,7 @@ func (e *Engine) explain(err error) error {
 }
 
 // noSpace says what NOSPACE means, and what to do.
-func (e *Engine) noSpace() string {
+func (e *conn) noSpace() string {
 	if e.member == nil {
 		return "NOSPACE: the database of the site's etcd has reached its bound; compact and defragment it, raise its quota, then disarm the alarm (etcdctl alarm disarm)"
 	}

@@ -16,12 +16,12 @@ import (
 
 // feed is a quorum.Feed.
 type feed struct {
-	e    *Engine
+	e    *conn
 	name string
 }
 
 // Feed implements quorum.Engine.
-func (e *Engine) Feed(name string) quorum.Feed { return &feed{e, name} }
+func (e *Engine) Feed(name string) quorum.Feed { return &feed{e.conn, name} }
 
 const (
 	maxBatch      = 512 << 10

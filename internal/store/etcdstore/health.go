@@ -81,7 +81,7 @@ func (m *member) serveHealth(w http.ResponseWriter, _ *http.Request) {
 }
 
 // Health implements quorum.Membership. It needs no majority.
-func (e *Engine) Health(ctx context.Context) ([]quorum.Health, error) {
+func (e members) Health(ctx context.Context) ([]quorum.Health, error) {
 	if e.member == nil {
 		return e.healthOfSite(ctx)
 	}
@@ -143,7 +143,7 @@ func (m *member) askAt(ctx context.Context, url string) (h memberHealth, err err
 }
 
 // healthOfSite asks each member of the site's etcd.
-func (e *Engine) healthOfSite(ctx context.Context) ([]quorum.Health, error) {
+func (e members) healthOfSite(ctx context.Context) ([]quorum.Health, error) {
 	names := map[uint64]string{}
 	alarms := map[uint64][]string{}
 	asking, cancel := context.WithTimeout(ctx, healthTimeout)

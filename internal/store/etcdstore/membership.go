@@ -12,6 +12,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/quorum"
 )
 
+// members is the quorum.Membership of an Engine.
+type members struct{ *conn }
+
 var errSites = errors.New("the site runs etcd: its members are not controllers, and its administrator changes them (etcdctl member)")
 
 func fromMember(m *etcdserverpb.Member) quorum.Member {
@@ -27,7 +30,7 @@ func fromMembers(list []*etcdserverpb.Member) []quorum.Member {
 }
 
 // Members implements quorum.Membership.
-func (e *Engine) Members(ctx context.Context) ([]quorum.Member, error) {
+func (e members) Members(ctx context.Context) ([]quorum.Member, error) {
 	r, err := e.client.MemberList(ctx)
 	if err != nil {
 		return nil, e.explain(err)
@@ -36,7 +39,7 @@ func (e *Engine) Members(ctx context.Context) ([]quorum.Member, error) {
 }
 
 // Self implements quorum.Membership.
-func (e *Engine) Self() uint64 {
+func (e members) Self() uint64 {
 	if e.member == nil {
 		return 0
 	}
@@ -45,7 +48,7 @@ func (e *Engine) Self() uint64 {
 
 // Add implements quorum.Membership. A member with this address that was added and never
 // started is returned again.
-func (e *Engine) Add(ctx context.Context, url string) (added quorum.Member, all []quorum.Member, err error) {
+func (e members) Add(ctx context.Context, url string) (added quorum.Member, all []quorum.Member, err error) {
 	if e.member == nil {
 		return added, nil, errSites
 	}
@@ -67,7 +70,7 @@ func (e *Engine) Add(ctx context.Context, url string) (added quorum.Member, all 
 }
 
 // explainMembers returns an error of etcd about members in words that say what to do.
-func (e *Engine) explainMembers(err error) error {
+func (e members) explainMembers(err error) error {
 	switch {
 	case errors.Is(err, rpctypes.ErrUnhealthy), errors.Is(err, rpctypes.ErrMemberNotEnoughStarted):
 		return fmt.Errorf("too few members are up for a change of the members; start the others first: %w", err)
@@ -82,7 +85,7 @@ func (e *Engine) explainMembers(err error) error {
 }
 
 // Promote implements quorum.Membership. A member that has its vote keeps it.
-func (e *Engine) Promote(ctx context.Context, id uint64) error {
+func (e members) Promote(ctx context.Context, id uint64) error {
 	if e.member == nil {
 		return errSites
 	}
@@ -94,7 +97,7 @@ func (e *Engine) Promote(ctx context.Context, id uint64) error {
 }
 
 // Remove implements quorum.Membership.
-func (e *Engine) Remove(ctx context.Context, id uint64) error {
+func (e members) Remove(ctx context.Context, id uint64) error {
 	if e.member == nil {
 		return errSites
 	}
@@ -105,24 +108,24 @@ func (e *Engine) Remove(ctx context.Context, id uint64) error {
 }
 
 // Announce implements quorum.Membership.
-func (e *Engine) Announce(ctx context.Context, name string, text []byte) error {
+func (e members) Announce(ctx context.Context, name string, text []byte) error {
 	_, err := e.client.Put(ctx, e.keys.controller(name), string(seal(formValue, name, text)))
 	return e.explain(err)
 }
 
 // Withdraw implements quorum.Membership.
-func (e *Engine) Withdraw(ctx context.Context, name string) error {
+func (e members) Withdraw(ctx context.Context, name string) error {
 	_, err := e.client.Delete(ctx, e.keys.controller(name))
 	return e.explain(err)
 }
 
 // Announced implements quorum.Membership.
-func (e *Engine) Announced(ctx context.Context) (map[string][]byte, error) {
+func (e members) Announced(ctx context.Context) (map[string][]byte, error) {
 	list, _, err := e.announced(ctx)
 	return list, err
 }
 
-func (e *Engine) announced(ctx context.Context) (map[string][]byte, int64, error) {
+func (e members) announced(ctx context.Context) (map[string][]byte, int64, error) {
 	list := map[string][]byte{}
 	revision, err := e.all(ctx, e.keys.controllers(), func(name string, stored []byte) error {
 		text, err := openAs(formValue, name, stored)
@@ -133,7 +136,7 @@ func (e *Engine) announced(ctx context.Context) (map[string][]byte, int64, error
 }
 
 // WatchAnnounced implements quorum.Membership. It also returns when etcd fails.
-func (e *Engine) WatchAnnounced(ctx context.Context, seen func(map[string][]byte)) error {
+func (e members) WatchAnnounced(ctx context.Context, seen func(map[string][]byte)) error {
 	return e.bell(ctx, e.keys.controllers(), func(ctx context.Context) (int64, error) {
 		list, revision, err := e.announced(ctx)
 		if err == nil {

@@ -13,8 +13,9 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// maintenance is what Run remembers.
-type maintenance struct {
+// care looks after the database.
+type care struct {
+	*conn
 	past    []moment             // the oldest first
 	pending map[string]time.Time // when each pending set was first seen
 }
@@ -29,7 +30,7 @@ type moment struct {
 // ago, removes chunks that do not count, gives unused space back, and lets etcd take writes
 // again after it was full. Of the members in processes of controllers, the leader of etcd does what is
 // for all. Only one Run may run at a time.
-func (e *Engine) Run(ctx context.Context) error {
+func (e *care) Run(ctx context.Context) error {
 	tick := time.NewTicker(e.cfg.Maintain)
 	defer tick.Stop()
 	for {
@@ -44,7 +45,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 }
 
-func (e *Engine) maintain(ctx context.Context, now time.Time) error {
+func (e *care) maintain(ctx context.Context, now time.Time) error {
 	var errs []error
 	do := func(what string, f func(context.Context) error) {
 		ctx, cancel := context.WithTimeout(ctx, e.cfg.Call)
@@ -73,7 +74,7 @@ func (e *Engine) maintain(ctx context.Context, now time.Time) error {
 func (m *member) crowded() bool { return m.server.Backend().Size() > m.cfg.Quota/10*7 }
 
 // compact forgets what was replaced before History.
-func (e *Engine) compact(ctx context.Context, now time.Time) error {
+func (e *care) compact(ctx context.Context, now time.Time) error {
 	r, err := e.client.Get(ctx, e.keys.lead(), clientv3.WithCountOnly())
 	if err != nil {
 		return e.explain(err)
@@ -98,7 +99,7 @@ func (e *Engine) compact(ctx context.Context, now time.Time) error {
 }
 
 // collect removes chunks that no entry names.
-func (e *Engine) collect(ctx context.Context, now time.Time) error {
+func (e *care) collect(ctx context.Context, now time.Time) error {
 	pending := map[string]bool{}
 	revision, err := e.all(ctx, e.keys.pendings(), func(name string, _ []byte) error {
 		pending[name] = true
@@ -141,7 +142,7 @@ func (e *Engine) collect(ctx context.Context, now time.Time) error {
 
 // expire ends sets that are pending for longer than History: whoever writes them is gone, or
 // will find that they have ended.
-func (e *Engine) expire(ctx context.Context, now time.Time, pending map[string]bool) error {
+func (e *care) expire(ctx context.Context, now time.Time, pending map[string]bool) error {
 	known := map[string]time.Time{}
 	for name := range pending {
 		first, ok := e.pending[name]
@@ -160,7 +161,7 @@ func (e *Engine) expire(ctx context.Context, now time.Time, pending map[string]b
 }
 
 // names reports that the entry with a key names chunks, at a revision of etcd.
-func (e *Engine) names(ctx context.Context, owner, chunks string, revision int64) (bool, error) {
+func (e *care) names(ctx context.Context, owner, chunks string, revision int64) (bool, error) {
 	r, err := e.client.Get(ctx, owner, clientv3.WithRev(revision))
 	if err != nil || len(r.Kvs) == 0 {
 		return false, e.explain(err)
@@ -171,7 +172,7 @@ func (e *Engine) names(ctx context.Context, owner, chunks string, revision int64
 }
 
 // manifestOf returns the manifest that is stored at a key, or nil if none is.
-func (e *Engine) manifestOf(key string, stored []byte) (*manifest, error) {
+func (e *care) manifestOf(key string, stored []byte) (*manifest, error) {
 	if part, ok := strings.CutPrefix(key, e.keys.revisions()); ok {
 		rec, err := decodeRecord("rev/"+part, stored)
 		return rec.batch, err
@@ -191,8 +192,8 @@ func (e *Engine) manifestOf(key string, stored []byte) (*manifest, error) {
 }
 
 // disarm lets etcd take writes again when there is room.
-func (e *Engine) disarm(ctx context.Context) error {
-	own := e.Self()
+func (e *care) disarm(ctx context.Context) error {
+	own := uint64(e.member.server.MemberID())
 	for _, a := range e.member.server.Alarms() {
 		if a.MemberID != own || a.Alarm != etcdserverpb.AlarmType_NOSPACE || e.member.server.Backend().Size() > e.cfg.Quota/10*9 {
 			continue
@@ -212,7 +213,7 @@ const (
 
 // defragment gives unused space back. The member answers nothing meanwhile. So only one does
 // it at a time, and the leader of etcd lets another member lead first.
-func (e *Engine) defragment(ctx context.Context) error {
+func (e *care) defragment(ctx context.Context) error {
 	server := e.member.server
 	size := server.Backend().Size()
 	if size < e.cfg.DefragAbove || server.Backend().SizeInUse() > size/2 {
@@ -239,7 +240,7 @@ func (e *Engine) defragment(ctx context.Context) error {
 
 // lockDefragment makes this member the one that defragments. It returns nil if another one
 // does.
-func (e *Engine) lockDefragment(ctx context.Context) (free func(), err error) {
+func (e *care) lockDefragment(ctx context.Context) (free func(), err error) {
 	key := e.keys.defragmenting()
 	if r, err := e.client.Get(ctx, key, clientv3.WithCountOnly()); err != nil || r.Count > 0 {
 		return nil, e.explain(err)
@@ -265,7 +266,7 @@ func (e *Engine) lockDefragment(ctx context.Context) (free func(), err error) {
 }
 
 // successor returns a member with a vote that answers, or zero.
-func (e *Engine) successor(ctx context.Context) types.ID {
+func (e *care) successor(ctx context.Context) types.ID {
 	for _, m := range e.member.server.Cluster().Members() {
 		if m.IsLearner || m.ID == e.member.server.MemberID() {
 			continue

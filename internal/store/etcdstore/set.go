@@ -17,7 +17,7 @@ import (
 
 // set writes chunks that count later. All of one Save belong to one set.
 type set struct {
-	e      *Engine
+	e      *conn
 	guards []clientv3.Cmp // what must hold for each chunk to be written
 	name   string
 	values int
@@ -27,7 +27,7 @@ type set struct {
 var errPending = errors.New("it took too long to store its parts, and they were removed; try again")
 
 // begin begins a set. It returns errGuard if a guard does not hold.
-func (e *Engine) begin(ctx context.Context, guards ...clientv3.Cmp) (*set, error) {
+func (e *conn) begin(ctx context.Context, guards ...clientv3.Cmp) (*set, error) {
 	s := &set{e: e, name: rand.Text()}
 	pending := e.keys.pending(s.name)
 	r, err := e.client.Txn(ctx).If(guards...).Then(clientv3.OpPut(pending, e.cfg.Name)).Commit()
@@ -91,7 +91,7 @@ func (s *set) add(ctx context.Context, owner string, value io.Reader) (manifest,
 var errGuard = errors.New("a guard does not hold")
 
 // fenced is the guard of a fence.
-func (e *Engine) fenced(f quorum.Fence) clientv3.Cmp {
+func (e *conn) fenced(f quorum.Fence) clientv3.Cmp {
 	return clientv3.Compare(clientv3.CreateRevision(e.keys.lead()), "=", f.Token)
 }
 
@@ -99,7 +99,7 @@ func (e *Engine) fenced(f quorum.Fence) clientv3.Cmp {
 const chunksAtOnce = 8
 
 // fetch writes the value of a manifest, as it was at a revision of etcd, to w.
-func (e *Engine) fetch(ctx context.Context, m manifest, revision int64, w io.Writer) error {
+func (e *conn) fetch(ctx context.Context, m manifest, revision int64, w io.Writer) error {
 	from, to := e.keys.chunksOf(m.name), clientv3.GetPrefixRangeEnd(e.keys.chunksOf(m.name))
 	sum, size := sha256.New(), uint64(0)
 	for {

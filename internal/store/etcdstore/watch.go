@@ -12,7 +12,7 @@ import (
 // bell calls look first now, and then after changes of the keys that begin with a prefix. look
 // returns the revision of etcd at which it has looked. A watch that is behind what etcd has
 // compacted begins again. bell returns when ctx is done, look fails, or the watch breaks.
-func (e *Engine) bell(ctx context.Context, prefix string, look func(context.Context) (int64, error)) error {
+func (e *conn) bell(ctx context.Context, prefix string, look func(context.Context) (int64, error)) error {
 	for {
 		seen, err := look(ctx)
 		if err != nil {
@@ -25,7 +25,7 @@ func (e *Engine) bell(ctx context.Context, prefix string, look func(context.Cont
 }
 
 // ring watches from a revision. It returns nil if look must begin anew.
-func (e *Engine) ring(ctx context.Context, prefix string, seen int64, look func(context.Context) (int64, error)) error {
+func (e *conn) ring(ctx context.Context, prefix string, seen int64, look func(context.Context) (int64, error)) error {
 	watching, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
 	changes := e.client.Watch(watching, prefix, clientv3.WithPrefix(), clientv3.WithRev(seen+1))
