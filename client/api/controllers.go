@@ -93,6 +93,10 @@ type Pulse struct {
 	Leader string `json:"leader,omitempty" doc:"The controller that leads. Absent while none does."`
 }
 
+// NoLeaderHeader is in the answer of a controller that has not carried a request out because
+// no controller leads.
+const NoLeaderHeader = "Zeekfleet-No-Leader"
+
 // AnyController is the name of no controller: Lead with it hands over to any other one.
 const AnyController = "*"
 

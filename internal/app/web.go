@@ -117,6 +117,7 @@ func (c Controller) certificates(ctx context.Context) (list []metrics.Certificat
 func httpConnection(conn bus.HTTPConn, who *daemon.Who) web.Connection {
 	caller := conn.Peer.Caller
 	return web.Connection{
+		For:         func(header string) (web.Connection, error) { return passedConnection(conn, who, header) },
 		Conn:        conn.Conn,
 		Remote:      conn.Peer.Addr,
 		Secure:      conn.Secure,
@@ -125,6 +126,16 @@ func httpConnection(conn bus.HTTPConn, who *daemon.Who) web.Connection {
 		Certificate: conn.Peer.Certificate,
 		Who:         func(bearer string) (mgmt.Principal, error) { return who.Principal(conn.Peer, conn.Denied, bearer) },
 	}
+}
+
+// passedConnection tells the HTTP API what another controller knows of the connection of the
+// user for whom it asks.
+func passedConnection(conn bus.HTTPConn, who *daemon.Who, header string) (web.Connection, error) {
+	passed, err := who.Passed(conn.Peer, header)
+	return web.Connection{
+		Remote: passed.Source, Secure: passed.Secure, Here: passed.Here, Own: passed.Own, Certificate: passed.Certificate,
+		Who: passed.Principal, By: passed.By,
+	}, err
 }
 
 // joinAddresses returns where agents of other hosts can reach a listener: by the names of

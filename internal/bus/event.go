@@ -60,6 +60,9 @@ type Peer struct {
 	// Bearer is what a WebSocket client has shown as "Authorization: Bearer". It is a
 	// secret.
 	Bearer string
+	// For is the websocket.ForHeader of a WebSocket client: for whom it says that it asks.
+	// Greet has let such a client in.
+	For string
 }
 
 // Chain is a list of certificates that one connection has shown.

@@ -35,6 +35,9 @@ type WebSocketConfig struct {
 	// HTTP gets each connection whose first request does not ask for a WebSocket. It
 	// returns soon. Nil answers such requests as Zeek does.
 	HTTP func(HTTPConn)
+	// Divert is called for each connection, and says whether HTTP gets it even if it asks for
+	// a WebSocket. Nil means no.
+	Divert func() bool
 	// TLS makes the listener take nothing but TLS. WebSocketTLS reads TLS settings
 	// from files; ServerTLS makes them. Nil means plain text, and also TLS if OptionalTLS
 	// is set.

@@ -92,19 +92,23 @@ func (s *wsServer) upgradeHTTP(conn secured, self Peer) (up wsUpgraded, err erro
 		from = io.TeeReader(from, &read)
 	}
 	br := bufio.NewReader(from)
-	req, err := readUpgrade(br, s.cfg.HTTP != nil)
+	divert := s.cfg.HTTP != nil && s.cfg.Divert != nil && s.cfg.Divert()
+	req, err := readUpgrade(br, s.cfg.HTTP != nil, divert)
 	if err == errNoWebSocket {
 		return wsUpgraded{conn: conn, self: self, http: read.Bytes()}, nil
 	}
 	if err != nil {
 		return up, err
 	}
-	self.App, self.Origin, self.Bearer = req.app, req.origin, req.bearer
+	self.App, self.Origin, self.Bearer, self.For = req.app, req.origin, req.bearer, req.passed
 	if err := s.greet(self); err != nil {
 		return up, forbidden(err)
 	}
-	if err := site.Check(req.host, req.origin, s.cfg.HostNames); err != nil {
-		return up, forbidden(err)
+	// The controller that passes a request on has checked it, and goes by other names.
+	if self.For == "" {
+		if err := site.Check(req.host, req.origin, s.cfg.HostNames); err != nil {
+			return up, forbidden(err)
+		}
 	}
 	seat := newWSSeat(self.Caller)
 	if !s.clients.take(&seat.seat) {
@@ -124,13 +128,16 @@ func (s *wsServer) greet(p Peer) error {
 	if s.cfg.Greet != nil {
 		return s.cfg.Greet(p)
 	}
+	if p.For != "" {
+		return errors.New("only controllers may ask for others")
+	}
 	if p.Certificate != nil {
 		return nil
 	}
 	return p.Denied
 }
 
-type upgradeRequest struct{ target, key, app, host, origin, bearer string }
+type upgradeRequest struct{ target, key, app, host, origin, bearer, passed string }
 
 // errNoWebSocket says that a request does not ask for a WebSocket.
 var errNoWebSocket = errors.New("the request does not ask for a WebSocket")
@@ -138,8 +145,9 @@ var errNoWebSocket = errors.New("the request does not ask for a WebSocket")
 // readUpgrade reads a request for an upgrade. It checks what Zeek checks, in Zeek's
 // order and with Zeek's words (spec websocket 3.1). If a header is repeated, the last
 // one counts. The key is not decoded. Connection is ignored. If other requests are
-// welcome, readUpgrade returns errNoWebSocket for them.
-func readUpgrade(br *bufio.Reader, others bool) (upgradeRequest, error) {
+// welcome, readUpgrade returns errNoWebSocket for them, and with divert for every request of
+// HTTP.
+func readUpgrade(br *bufio.Reader, others, divert bool) (upgradeRequest, error) {
 	if _, err := br.Peek(1); closedByPeer(err) {
 		return upgradeRequest{}, errProbe
 	}
@@ -150,6 +158,9 @@ func readUpgrade(br *bufio.Reader, others bool) (upgradeRequest, error) {
 	}
 	method, rest, _ := strings.Cut(line, " ")
 	target, version, _ := strings.Cut(rest, " ")
+	if divert && isHTTP(method, version) {
+		return upgradeRequest{}, errNoWebSocket
+	}
 	others = others && target != websocket.Path && isHTTP(method, version)
 	var badLine error
 	switch {
@@ -199,7 +210,7 @@ func checkHeaders(target string, header textproto.MIMEHeader) (_ upgradeRequest,
 	wsVersion, hasVersion := last("Sec-WebSocket-Version")
 	app, _ := last("X-Application-Name")
 	authorization, _ := last("Authorization")
-	host, origin := header.Values("Host"), header.Values("Origin")
+	host, origin, passed := header.Values("Host"), header.Values("Origin"), header.Values(websocket.ForHeader)
 	switch {
 	case !hasKey:
 		err = badUpgrade("Missing Sec-WebSocket-Key value", "")
@@ -215,8 +226,10 @@ func checkHeaders(target string, header textproto.MIMEHeader) (_ upgradeRequest,
 		err = badUpgrade("More than one Host", "")
 	case len(origin) > 1:
 		err = badUpgrade("More than one Origin", "")
+	case len(passed) > 1:
+		err = badUpgrade("More than one "+websocket.ForHeader, "")
 	}
-	return upgradeRequest{target, key, app, strings.Join(host, ""), strings.Join(origin, ""), bearer(authorization)}, err
+	return upgradeRequest{target, key, app, strings.Join(host, ""), strings.Join(origin, ""), bearer(authorization), strings.Join(passed, "")}, err
 }
 
 // bearer returns the token in an Authorization header, or nothing.

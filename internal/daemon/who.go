@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -79,12 +80,18 @@ func (w *Who) Principal(p bus.Peer, denied error, bearer string) (mgmt.Principal
 	if err != nil {
 		who = mgmt.Principal{Name: refusedName(refusalOf(p, ""))}
 	}
-	who.Source = source(p.Addr)
+	who.Source = cmp.Or(who.Source, source(p.Addr)) // another controller says whose requests it passes on
 	return who, err
 }
 
 func (w *Who) user(p bus.Peer, denied error, bearer string, now time.Time) (mgmt.Principal, error) {
 	switch {
+	case p.For != "":
+		passed, err := w.Passed(p, p.For)
+		if err != nil {
+			return mgmt.Principal{}, err
+		}
+		return passed.Principal(bearer)
 	case bearer != "" && w.authority == nil:
 		return mgmt.Principal{}, errors.New("this controller has no users and no API tokens, because it runs with insecure")
 	case bearer != "":

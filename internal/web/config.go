@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/access"
@@ -59,10 +60,13 @@ type Alerts interface {
 	Changed() <-chan struct{}
 }
 
-// Config is what a Server needs to know. Cluster is required. The zero value of the other
+// Config is what a Server needs to know. Cluster is required, unless there is Pass. The zero value of the other
 // fields works.
 type Config struct {
 	Cluster Cluster
+	// Pass, if not nil, answers each request that is let in, in place of the API. A request
+	// that asks for a WebSocket is among them.
+	Pass func(http.ResponseWriter, *http.Request, Connection)
 	// Agents may be nil. Then agents cannot be asked for what they alone know.
 	Agents Agents
 	// Authority and Audit may be nil. Then nobody can join or log in, and there is no
@@ -231,7 +235,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	err := c.Limits.fill()
-	if c.Cluster == nil {
+	if c.Cluster == nil && c.Pass == nil {
 		err = errors.Join(errors.New("Cluster is missing"), err)
 	}
 	return c, err

@@ -29,6 +29,12 @@ type Connection struct {
 	// Who returns the user for whom the other side asks now, with an API token or without
 	// one. Its error is for that user.
 	Who func(bearer string) (mgmt.Principal, error)
+	// For returns the connection of the user for whom the other side makes a request, from
+	// the websocket.ForHeader of the request. The other side must be a controller; its error
+	// is for the other side. Nil refuses everybody.
+	For func(header string) (Connection, error)
+	// By is the name of the controller that passes a request on, if it is not the user's own.
+	By string
 }
 
 // conn is a connection that the server serves.

@@ -1,14 +1,17 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/site"
+	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
 // serveHTTP answers every request. What it refuses never reaches an operation.
@@ -26,10 +29,21 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}(time.Now())
 	}
-	if err := s.check(c, r); err != nil {
+	c, err := passedOn(c, r)
+	if err == nil && c.By == "" {
+		err = s.check(c, r)
+	}
+	if err != nil {
 		s.refusing(stranger(c), "connect", "http", err.Error())
 		s.tell(w, r, http.StatusForbidden, err.Error())
 		return
+	}
+	if s.cfg.Pass != nil {
+		s.cfg.Pass(w, r, c.Connection)
+		return
+	}
+	if c.By != "" {
+		r = r.WithContext(context.WithValue(r.Context(), connKey{}, c))
 	}
 	asks := r.Header.Get("Accept")
 	r.Header.Set("Accept", accepted(asks))
@@ -53,6 +67,32 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(own, r.Body, int64(most)+1)
 	routes.mux.ServeHTTP(w, r)
 }
+
+// passedOn returns the connection of the user for whom a request is made. It is c, unless c
+// is of a controller that passes the request on. That controller has made the checks of
+// check.
+func passedOn(c *conn, r *http.Request) (*conn, error) {
+	headers := r.Header.Values(websocket.ForHeader)
+	switch {
+	case len(headers) == 0:
+		return c, nil
+	case len(headers) > 1 || c.For == nil:
+		return c, errors.New("only controllers of this cluster may ask for others, with one " + websocket.ForHeader)
+	}
+	user, err := c.For(headers[0])
+	if err != nil {
+		return c, err
+	}
+	c.known.Store(true)
+	if paced, ok := c.Conn.(interface{ Pace(counts bool) }); ok {
+		paced.Pace(false) // many users share the connection
+	}
+	user.Conn = unpaced{c.Conn}
+	return newConn(user, time.Now(), func(*conn) {}), nil
+}
+
+// unpaced is a connection whose pace was set.
+type unpaced struct{ net.Conn }
 
 // unknownOperation is counted for what is no operation.
 const unknownOperation = "none"

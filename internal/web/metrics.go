@@ -18,9 +18,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// contentMetrics is the media type of Prometheus' text. What nodes say has it as well, whatever
+// ContentMetrics is the media type of Prometheus' text. What nodes say has it as well, whatever
 // they call it.
-const contentMetrics = "text/plain; version=0.0.4; charset=utf-8"
+const ContentMetrics = "text/plain; version=0.0.4; charset=utf-8"
 
 // registerMetrics adds what Prometheus asks for.
 func (a *routes) registerMetrics() {
@@ -89,7 +89,7 @@ func (s views) ownMetrics(ctx context.Context, _ *struct{}) (*huma.StreamRespons
 	}
 	return &huma.StreamResponse{Body: func(answer huma.Context) {
 		_, w := humago.Unwrap(answer)
-		w.Header().Set("Content-Type", contentMetrics)
+		w.Header().Set("Content-Type", ContentMetrics)
 		w.Write(text)
 	}}, nil
 }
@@ -133,7 +133,7 @@ func (s views) carried(ctx context.Context, instance string, q mgmt.MetricsQuery
 		defer end()
 		defer stream.Close()
 		_, w := humago.Unwrap(answer)
-		w.Header().Set("Content-Type", contentMetrics)
+		w.Header().Set("Content-Type", ContentMetrics)
 		if _, err := io.Copy(w, io.LimitReader(stream, int64(s.cfg.MaxTold))); err != nil {
 			// Prometheus takes a text that ends early for whole, unless the connection breaks.
 			panic(http.ErrAbortHandler)

@@ -16,6 +16,10 @@ const Path = "/v1/messages/json"
 // Zeek's server does not send the header, and Zeek's clients ignore it.
 const ServerHeader = "Zeekfleet-Server"
 
+// ForHeader is the HTTP header in which a controller says for whom it passes a request on
+// to the controller that leads.
+const ForHeader = "Zeekfleet-For"
+
 // CloseWait bounds the time for sending a close frame and receiving its reply
 // (spec websocket 11).
 const CloseWait = 300 * time.Millisecond

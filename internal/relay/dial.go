@@ -1,0 +1,139 @@
+package relay
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+)
+
+// target is a controller that is dialed.
+type target struct {
+	name      string
+	addresses []string
+}
+
+type targetKey struct{}
+
+// withAddresses says in a context where a request finds a controller.
+func withAddresses(ctx context.Context, name string, addresses []string) context.Context {
+	return context.WithValue(ctx, targetKey{}, target{name, addresses})
+}
+
+// hostOf returns the host that stands for a controller in a URL. Connections are kept by it.
+func hostOf(name string) string { return "controller-" + hex.EncodeToString([]byte(name)) }
+
+// transport returns what makes requests to other controllers, on at most so many
+// connections.
+func (r *Relay) transport(connections int) *http.Transport {
+	return &http.Transport{
+		DialTLSContext:         r.dial,
+		MaxConnsPerHost:        connections,
+		MaxIdleConnsPerHost:    connections,
+		IdleConnTimeout:        30 * time.Second,
+		ResponseHeaderTimeout:  r.cfg.AnswerTimeout,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: maxHeader,
+		DisableCompression:     true,
+	}
+}
+
+// dial connects to the controller of a request, at the first of its addresses at which it
+// is.
+func (r *Relay) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	to := ctx.Value(targetKey{}).(target)
+	errs := []error{fmt.Errorf("connect to controller %s", to.name)}
+	if len(to.addresses) == 0 {
+		errs = append(errs, errors.New("it has no address for clients"))
+	}
+	for _, address := range to.addresses {
+		conn, err := r.connect(ctx, to.name, address)
+		if err == nil {
+			return conn, nil
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", address, err))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, oneLine(errs)
+}
+
+// oneLine joins errors in one line.
+type oneLine []error
+
+func (l oneLine) Unwrap() []error { return l }
+
+func (l oneLine) Error() string {
+	text := l[0].Error()
+	for _, err := range l[1:] {
+		text += ": " + err.Error()
+	}
+	return text
+}
+
+// connect connects to a controller at an address. The other side must prove that it is that
+// controller.
+func (r *Relay) connect(ctx context.Context, name, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.DialTimeout)
+	defer cancel()
+	raw, err := r.cfg.Connect(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	want := identity.Identity{Kind: identity.Controller, Name: name}.String()
+	conn := tls.Client(raw, &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		// The certificate says who it is. VerifyConnection verifies it.
+		InsecureSkipVerify: true,
+		VerifyConnection: func(state tls.ConnectionState) error {
+			who, err := r.cfg.Judge(state.PeerCertificates)
+			if err == nil && who != want {
+				err = fmt.Errorf("this is %s, and not %s", who, want)
+			}
+			return err
+		},
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return r.cfg.Certificate() },
+	})
+	if err := conn.HandshakeContext(ctx); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// maxPulse bounds the answer to a pulse, in bytes.
+const maxPulse = 4 << 10
+
+// Pulse asks a controller at one of its addresses whether it serves. It returns nil if that
+// controller has answered, whether it leads or not. The caller bounds the time by ctx.
+func (r *Relay) Pulse(ctx context.Context, name string, addresses []string) error {
+	req, err := http.NewRequestWithContext(withAddresses(ctx, name, addresses), http.MethodGet, "https://"+hostOf(name)+api.PathPulse, nil)
+	if err != nil {
+		return fmt.Errorf("ask controller %s: %w", name, err)
+	}
+	req.Host = "localhost" // every controller goes by this name
+	answer, err := r.pulses.RoundTrip(req)
+	if err != nil {
+		return fmt.Errorf("ask controller %s: %w", name, err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, maxPulse))
+	if err != nil {
+		return fmt.Errorf("ask controller %s: %w", name, err)
+	}
+	var beat api.Pulse
+	if err := json.Unmarshal(text, &beat); err != nil || answer.StatusCode != http.StatusOK || beat.Name != name {
+		return fmt.Errorf("controller %s has answered its pulse with %s", name, answer.Status)
+	}
+	return nil
+}
