@@ -128,7 +128,7 @@ func (s controllers) list(ctx context.Context, _ *struct{}) (*bodyOutput[api.Con
 }
 
 func (s controllers) join(ctx context.Context, in *bodyInput[api.ControllerJoin]) (*bodyOutput[api.ControllerJoined], error) {
-	all, err := s.others(ctx, access.RowOf(access.Join{}), in.Body.Name)
+	all, err := s.others(ctx, access.RowOf(access.JoinController{}), in.Body.Name)
 	if err != nil {
 		return nil, err
 	}
