@@ -18,8 +18,8 @@ type Engine interface {
 	// every Save that was acknowledged to anybody. Its Save returns store.ErrConflict if the
 	// fence no longer holds. The zero Fence holds while nobody leads.
 	Store(part string, fence Fence) store.Store
-	// Changed calls changed after each change of the entries of a part, until ctx is done.
-	// Changes that come close together are one call.
+	// Changed calls changed first now, and then after each change of the entries of a part,
+	// until ctx is done or the engine fails. Changes that come close together are one call.
 	Changed(ctx context.Context, part string, changed func()) error
 	// Feed returns the feed with a name, such as "audit".
 	Feed(name string) Feed
@@ -57,7 +57,8 @@ type Session int64
 // Election decides who leads. A lead ends when its session ends, when its controller
 // resigns, or when End ends it.
 type Election interface {
-	// Begin makes a session of a member that ends when it was not renewed for ttl.
+	// Begin makes a session of a member that ends when it was not renewed for ttl. A session
+	// that the member has from before ends at once, with its lead.
 	Begin(ctx context.Context, member string, ttl time.Duration) (Session, error)
 	// Live returns the names of the members that have a session, sorted.
 	Live(ctx context.Context) ([]string, error)
@@ -69,19 +70,21 @@ type Election interface {
 	// lead or its doubts, until ctx is done or the watch breaks.
 	WatchLead(ctx context.Context, seen func(Lead)) error
 	// Take makes a member lead if nobody does. The term is one more than the last one, and
-	// at least atLeast. It returns ErrTaken if somebody leads.
+	// at least atLeast. It returns ErrTaken if somebody leads, and the lead of this session
+	// again if it leads already: the answer to an earlier Take may have been lost.
 	Take(ctx context.Context, s Session, member string, atLeast uint64) (Lead, error)
 	// Raise gives the lead of a fence a higher term: agents have seen one. The token
-	// stays.
+	// stays. It returns ErrTaken if that lead has ended.
 	Raise(ctx context.Context, f Fence, term uint64) error
 	// Doubt says that a member does not hear the controller that leads by this token, and
-	// Trust that it hears it again. A doubt ends with its session.
+	// Trust that it hears it again. A doubt ends with its session. Doubt returns ErrTaken if
+	// that lead has ended.
 	Doubt(ctx context.Context, s Session, member string, token int64) error
 	Trust(ctx context.Context, member string, token int64) error
 	// End ends the lead of another controller, if at least so many members doubt it. It
 	// returns ErrTaken if fewer do, or if that lead has ended.
 	End(ctx context.Context, token int64, doubts int) error
-	// Resign ends the own lead.
+	// Resign ends the own lead. It returns ErrTaken if it has ended already.
 	Resign(ctx context.Context, f Fence) error
 }
 
@@ -124,7 +127,7 @@ type Membership interface {
 	Remove(ctx context.Context, id uint64) error
 	// Announce keeps what a controller says of itself, and Announced has it, by name.
 	// Withdraw forgets one. WatchAnnounced calls seen with all of it, first now and then
-	// after each change.
+	// after each change, until ctx is done or the engine fails.
 	Announce(ctx context.Context, name string, text []byte) error
 	Withdraw(ctx context.Context, name string) error
 	Announced(ctx context.Context) (map[string][]byte, error)
@@ -145,7 +148,8 @@ type Feed interface {
 	// Read calls each with the batches that have records after a number, up to the newest
 	// that was acknowledged when Read was called.
 	Read(ctx context.Context, after uint64, each func(Batch) error) error
-	// Follow does the same, and goes on with those to come, until ctx is done.
+	// Follow does the same, and goes on with those to come, until ctx is done or the engine
+	// fails.
 	Follow(ctx context.Context, after uint64, each func(Batch) error) error
 	// Trim removes the oldest batches beyond these bounds. It always keeps the newest.
 	Trim(ctx context.Context, f Fence, records int, bytes int64) error
@@ -164,6 +168,6 @@ type Archives interface {
 	// none.
 	Fetch(ctx context.Context, hash string, w io.Writer) error
 	// Watch calls changed with the List, first now and then after each change, until ctx is
-	// done.
+	// done or the engine fails.
 	Watch(ctx context.Context, changed func(map[string][]byte)) error
 }

@@ -77,7 +77,8 @@ type Config struct {
 	Chunk int
 
 	// History is how long Run keeps what was replaced. A Load or a Follow that takes longer
-	// begins again. Zero means 10 minutes.
+	// begins again. In the etcd of a site Run keeps a day at least, because compaction is for all
+	// programs of the site. Zero means 10 minutes.
 	History time.Duration
 
 	// Maintain is how often Run looks after the database. Zero means a minute.

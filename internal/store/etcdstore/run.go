@@ -73,6 +73,10 @@ func (e *care) maintain(ctx context.Context, now time.Time) error {
 // room.
 func (m *member) crowded() bool { return m.server.Backend().Size() > m.cfg.Quota/10*7 }
 
+// historyOfSite is how long what was replaced stays in the etcd of a site. Other programs of
+// the site may need their history, and the site may compact by itself.
+const historyOfSite = 24 * time.Hour
+
 // compact forgets what was replaced before History.
 func (e *care) compact(ctx context.Context, now time.Time) error {
 	r, err := e.client.Get(ctx, e.keys.lead(), clientv3.WithCountOnly())
@@ -80,7 +84,10 @@ func (e *care) compact(ctx context.Context, now time.Time) error {
 		return e.explain(err)
 	}
 	history := e.cfg.History
-	if e.member != nil && e.member.crowded() {
+	switch {
+	case e.member == nil:
+		history = max(history, historyOfSite)
+	case e.member.crowded():
 		history = min(history, e.cfg.Maintain)
 	}
 	var until int64
