@@ -78,6 +78,13 @@ func (t *turn) retry(k kind) {
 	t.tries[k] = try{next: t.now.Add(pause), fails: s.fails + 1}
 }
 
+// complain notes the first of the failures of a kind of call.
+func (t *turn) complain(k kind, text, why string) {
+	if t.tries[k].fails == 0 {
+		t.emit(Note{Level: 4, Text: text, Err: why})
+	}
+}
+
 // done takes the outcome of a call.
 func (t *turn) done(ev Done) {
 	k, c, ok := t.finish(ev.ID)
@@ -112,6 +119,7 @@ func (t *turn) done(ev Done) {
 
 func (t *turn) begun(ev Done, c call) {
 	if ev.How != OK {
+		t.complain(beginning, "the store does not know yet that this controller lives", ev.Why)
 		t.retry(beginning)
 		return
 	}
@@ -129,6 +137,7 @@ func (t *turn) wasRenewed(ev Done, c call) {
 	case ev.How == Ended:
 		t.sessionEnded()
 	default:
+		t.complain(renewing, "the session with the store was not renewed", ev.Why)
 		t.retry(renewing)
 	}
 }

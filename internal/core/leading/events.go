@@ -29,10 +29,12 @@ type (
 		Watch uint64
 		Why   string
 	}
-	// TermEnded says that a term has closed. Why is empty if it was told to.
+	// TermEnded says that a term has closed. Why says why it has ended by itself. Conflict says
+	// that the store has refused a write, as another controller leads.
 	TermEnded struct {
-		Token int64
-		Why   string
+		Token    int64
+		Why      string
+		Conflict bool
 	}
 	// TermSeen says that an agent has obeyed a controller of this term.
 	TermSeen struct{ Term uint64 }

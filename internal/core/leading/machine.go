@@ -3,6 +3,7 @@ package leading
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/quorum"
@@ -203,7 +204,7 @@ func (t *turn) stop() {
 func (t *turn) termSeen(term uint64) {
 	switch {
 	case term >= MaxTerm:
-		t.emit(Note{Level: 4, Text: "an agent names a term that no controller can have: it is ignored", Rev: term})
+		t.emit(Note{Level: 4, Text: "an agent names a term that no controller can have: it is ignored", Err: strconv.FormatUint(term, 10)})
 	case t.own == nil || term > t.own.Term:
 		t.atLeast = max(t.atLeast, term+1)
 	}
@@ -255,3 +256,6 @@ func (m *Machine) wakes() []time.Time {
 	}
 	return list
 }
+
+// SessionTTL returns how long a session is to last without a renewal.
+func (m *Machine) SessionTTL() time.Duration { return m.cfg.SessionTTL }

@@ -30,6 +30,7 @@ func (t *turn) took(ev Done, c call) {
 		t.retry(taking)
 		t.rewatchSoon()
 	default:
+		t.complain(taking, "the lead cannot be taken", ev.Why)
 		t.retry(taking)
 	}
 }
@@ -57,23 +58,27 @@ func (t *turn) termEnded(ev TermEnded) {
 		return
 	}
 	if !own.over {
-		t.failed(ev.Why)
+		t.failed(ev)
 	}
 	own.closed = true
 }
 
 // failed takes that the term has ended by itself. Another controller gets the time to try.
-func (t *turn) failed(why string) {
+func (t *turn) failed(ev TermEnded) {
 	own := t.own
 	own.over, own.since = true, t.now
 	if t.now.Sub(own.began) >= t.cfg.Sound {
 		t.failures = 0
 	}
-	pause := min(t.cfg.Rest<<min(t.failures, 10), t.cfg.MaxRest)
-	t.failures++
-	t.rest = t.now.Add(pause)
 	t.resignNow()
-	t.emit(Note{Level: 8, Text: "the term of this controller has ended: another one may lead", Rev: own.Term, Err: why})
+	if ev.Conflict {
+		t.rest = t.now.Add(t.cfg.Rest)
+		t.emit(Note{Level: 4, Text: "this controller leads no longer", Err: ev.Why})
+		return
+	}
+	t.rest = t.now.Add(min(t.cfg.Rest<<min(t.failures, 10), t.cfg.MaxRest))
+	t.failures++
+	t.emit(Note{Level: 8, Text: "the term of this controller has ended: another one may lead", Err: ev.Why})
 }
 
 func (t *turn) resigned(ev Done, c call) {
@@ -163,7 +168,7 @@ func (t *turn) closing() {
 	}
 	if !own.closed && !own.slow && t.now.Sub(own.since) >= slowClose {
 		own.slow = true
-		t.emit(Note{Level: 8, Text: "a term that is over does not close: this controller cannot lead until it has", Rev: own.Term})
+		t.emit(Note{Level: 8, Text: "a term that is over does not close: this controller cannot lead until it has"})
 	}
 }
 

@@ -335,10 +335,12 @@ func (m *member) opened(lead quorum.Lead) {
 	m.save(lead)
 }
 
+const conflict = "another controller has saved"
+
 func (m *member) closed(token int64, why string) {
 	if m.open == token {
 		m.open = 0
-		m.step(leading.TermEnded{Token: token, Why: why})
+		m.step(leading.TermEnded{Token: token, Why: why, Conflict: why == conflict})
 	}
 }
 
@@ -355,7 +357,7 @@ func (m *member) save(lead quorum.Lead) {
 		if m.w.store.lead.Token == lead.Token || m.w.unguarded {
 			m.w.saved(m, lead.Token)
 		} else {
-			m.later(m.w.delay(), func() { m.closed(lead.Token, "another controller has saved") })
+			m.later(m.w.delay(), func() { m.closed(lead.Token, conflict) })
 		}
 	})
 }
