@@ -31,6 +31,10 @@ type Config struct {
 	// MaxBytes bounds the segments of changes, in bytes. A quarter of it bounds those
 	// of refusals. Zero means 128 MiB.
 	MaxBytes int64
+	// Share shares lines with the other controllers of the cluster, before they are written
+	// here. The lines are those of the records from first to last. After an error they are not
+	// written here either. Nil means that there are no others.
+	Share func(first, last uint64, lines []byte) error
 	// File gets each line as well, for programs that collect logs. Another program may
 	// move it away: then Append makes it anew. Empty means no such file.
 	File string
@@ -53,11 +57,13 @@ var ErrClosed = errors.New("the audit log is closed")
 type Log struct {
 	cfg Config
 	// turn holds a value while nobody writes. The goroutine that has taken the value
-	// may append to the shelves, and owns copied and closed.
+	// may append to the shelves, and owns copied, unwritten and closed.
 	turn   chan struct{}
 	shelf  map[kind]*journal.Journal
 	copied *copied // nil for none
-	closed bool
+	// unwritten are lines that were shared, and could not be written here yet.
+	unwritten []shelved
+	closed    bool
 
 	mu sync.Mutex // guards what follows
 	// newest is the number of the newest record.
@@ -121,30 +127,47 @@ func makeDir(path string) error {
 // Append adds a record. It sets the record's Seq, and its Time if that is zero. When
 // Append returns nil, the record outlives a power cut, and Config.File has it. After an
 // error Config.File may have the record, with the number of a later one; or the log has
-// the record and Config.File has not.
+// the record and Config.File has not. A record that was shared outlives a power cut elsewhere,
+// and is written here before the next one.
 func (l *Log) Append(rec mgmt.AuditRecord) error {
 	<-l.turn
 	defer func() { l.turn <- struct{}{} }()
 	if l.closed {
 		return ErrClosed
 	}
+	if err := l.writeShared(); err != nil {
+		return err
+	}
 	rec.Seq = l.Newest() + 1
 	if year := rec.Time.UTC().Year(); rec.Time.IsZero() || year < 1 || year > 9999 {
 		rec.Time = time.Now()
 	}
-	line := encode(rec)
-	_, err := l.shelf[kindOf(rec)].Append([]journal.Line{{Head: journal.Head{Seq: rec.Seq, Time: rec.Time}, Text: line}})
-	if err != nil {
-		err = fmt.Errorf("write the audit log: %w", err)
-	} else {
-		l.announce(rec.Seq)
+	line := shelved{kindOf(rec), journal.Line{Head: journal.Head{Seq: rec.Seq, Time: rec.Time}, Text: encode(rec)}}
+	if l.cfg.Share != nil {
+		return l.share(line)
 	}
+	err := l.write(line)
 	if l.copied != nil {
-		if copyErr := l.copied.append(line); copyErr != nil {
-			err = errors.Join(err, fmt.Errorf("write the audit file: %w", copyErr))
-		}
+		err = errors.Join(err, l.copy(line))
 	}
 	return err
+}
+
+// write writes a line.
+func (l *Log) write(line shelved) error {
+	if _, err := l.shelf[line.kind].Append([]journal.Line{line.Line}); err != nil {
+		return fmt.Errorf("write the audit log: %w", err)
+	}
+	l.announce(line.Seq)
+	return nil
+}
+
+// copy writes a line to Config.File.
+func (l *Log) copy(line shelved) error {
+	if err := l.copied.append(line.Text); err != nil {
+		return fmt.Errorf("write the audit file: %w", err)
+	}
+	return nil
 }
 
 // announce says that the record with this number is there.

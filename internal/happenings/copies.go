@@ -91,13 +91,23 @@ func decodeCopies(text []byte) (list copies1, err error) {
 	return list, form.Decode(object, &list)
 }
 
+// record returns a record from which a log learns how far another was copied.
+func (c copy1) record() Record {
+	return Record{Happening: mgmt.Happening{Seq: c.At, Instance: mgmt.InstanceName(c.Instance)}, Log: c.Log, LogSeq: c.Seq}
+}
+
 func (c *copies) save(upTo uint64) error {
+	c.upTo = upTo // if this fails, there is another try after as many records
+	return durable.Replace(c.path, c.path+".new", c.text(upTo))
+}
+
+// text returns the text of the file.
+func (c *copies) text(upTo uint64) []byte {
 	list := copies1{Version: 1, UpTo: upTo, Logs: []copy1{}}
 	for _, s := range c.latest() {
 		list.Logs = append(list.Logs, copy1{Instance: string(s.instance), Log: s.log, Seq: c.logs[s].seq, At: c.logs[s].at})
 	}
-	c.upTo = upTo // if this fails, there is another try after as many records
-	return durable.Replace(c.path, c.path+".new", durable.Seal(form.Encode(list)))
+	return durable.Seal(form.Encode(list))
 }
 
 // latest returns the logs, beginning with the one that was copied last.

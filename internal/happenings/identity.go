@@ -39,12 +39,50 @@ func (l *Log) Renew() error {
 	return nil
 }
 
-func identityPath(cfg Config) string { return filepath.Join(cfg.Dir, "identity.json") }
+// Keep keeps a text. The error of its Load wraps fs.ErrNotExist if there is none.
+type Keep interface {
+	Load() ([]byte, error)
+	Save(text []byte) error
+}
 
-// readIdentity returns the identity of the log in a directory. If the log has none, it gets
-// one.
+// identityFile is the directory with the file that keeps the identity.
+type identityFile string
+
+func (dir identityFile) path() string { return filepath.Join(string(dir), "identity.json") }
+
+// Load is the method of Keep.
+func (dir identityFile) Load() ([]byte, error) { return durable.ReadRegular(dir.path(), 1<<10) }
+
+// Save is the method of Keep.
+func (dir identityFile) Save(text []byte) error {
+	return durable.Replace(dir.path(), dir.path()+".new", text)
+}
+
+// ReloadIdentity reads the identity again: another controller of the cluster may have given it.
+// If there is none, the log gives it the one that it has.
+func (l *Log) ReloadIdentity() error {
+	<-l.turn
+	defer func() { l.turn <- struct{}{} }()
+	text, err := l.cfg.Identity.Load()
+	if errors.Is(err, fs.ErrNotExist) {
+		return l.cfg.Identity.Save(identityText(l.ID()))
+	}
+	if err != nil {
+		return err
+	}
+	is, err := decodeIdentity(text)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.id = is.Log
+	return nil
+}
+
+// readIdentity returns the identity of the log. If the log has none, it gets one.
 func readIdentity(cfg Config) (string, error) {
-	text, err := durable.ReadRegular(identityPath(cfg), 1<<10)
+	text, err := cfg.Identity.Load()
 	if errors.Is(err, fs.ErrNotExist) {
 		return makeIdentity(cfg)
 	}
@@ -57,7 +95,7 @@ func readIdentity(cfg Config) (string, error) {
 	if newer, ok := errors.AsType[*form.NewerError](err); ok {
 		return "", newer
 	}
-	cfg.Logger.Warn("the identity of the log of happenings cannot be read: it gets another one", "path", identityPath(cfg), "err", err)
+	cfg.Logger.Warn("the identity of the log of happenings cannot be read: it gets another one", "dir", cfg.Dir, "err", err)
 	return makeIdentity(cfg)
 }
 
@@ -81,13 +119,21 @@ func decodeIdentity(text []byte) (is identity1, err error) {
 	return is, nil
 }
 
+// makeIdentity makes an identity and keeps it. A controller that does not lead cannot keep it:
+// the log has it until ReloadIdentity.
 func makeIdentity(cfg Config) (string, error) {
 	id := make([]byte, 12)
 	rand.Read(id)
-	is := identity1{Version: 1, Log: hex.EncodeToString(id)}
-	path := identityPath(cfg)
-	return is.Log, durable.Replace(path, path+".new", durable.Seal(form.Encode(is)))
+	name := hex.EncodeToString(id)
+	err := cfg.Identity.Save(identityText(name))
+	if _, file := cfg.Identity.(identityFile); err != nil && !file {
+		cfg.Logger.Debug("the identity of the log of happenings is not kept yet", "err", err)
+		err = nil
+	}
+	return name, err
 }
+
+func identityText(id string) []byte { return durable.Seal(form.Encode(identity1{Version: 1, Log: id})) }
 
 // checkLog returns why a text is not the identity of a log.
 func checkLog(id string) error {

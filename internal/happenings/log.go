@@ -40,6 +40,21 @@ type Config struct {
 	// of which it has heard least lately is forgotten: if it comes back, it is copied from
 	// its beginning. Zero means 10,000.
 	Copies int
+	// Share shares lines with the other controllers of the cluster, before they are written
+	// here. The lines are those of the records from first to last. After an error they are not
+	// written here either. Nil means that there are no others.
+	Share func(first, last uint64, lines []byte) error
+	// ShareBytes bounds the lines that are shared at once. Zero means 256 kB. A single line may
+	// be longer.
+	ShareBytes int
+	// Identity keeps the identity of the log, which is the same for all controllers of a
+	// cluster. Nil means that a file in Dir keeps it.
+	Identity Keep
+	// Positions keeps how far agents were heard, for controllers that were away for long. Nil
+	// means that nobody else needs it.
+	Positions Keep
+	// PositionsEvery is after how many records Positions are saved. Zero means 50,000.
+	PositionsEvery int
 	// Appended is called with the records that the log has got. It must not wait, nor use the
 	// log. Nil tells nobody.
 	Appended func([]Record)
@@ -53,6 +68,11 @@ func (c Config) withDefaults() Config {
 	c.MaxAge = cmp.Or(c.MaxAge, 400*24*time.Hour)
 	c.Recent = cmp.Or(c.Recent, 2048)
 	c.SearchSegments = cmp.Or(c.SearchSegments, 32)
+	c.ShareBytes = cmp.Or(c.ShareBytes, 256_000)
+	c.PositionsEvery = cmp.Or(c.PositionsEvery, 50_000)
+	if c.Identity == nil {
+		c.Identity = identityFile(c.Dir)
+	}
 	c.Copies = cmp.Or(c.Copies, 10_000)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c
@@ -66,10 +86,14 @@ type Log struct {
 	cfg     Config
 	journal *journal.Journal
 	// turn holds a value while nobody writes. The goroutine that has taken the value may
-	// append to the journal, and owns copies and closed.
+	// append to the journal, and owns what follows.
 	turn   chan struct{}
 	copies *copies
-	closed bool
+	// unwritten are records that were shared, and could not be written here yet.
+	unwritten []written
+	// positions is the number of the newest record when Positions were saved.
+	positions uint64
+	closed    bool
 
 	mu sync.Mutex // guards what follows
 	id string
@@ -168,31 +192,54 @@ func makeDir(path string) error {
 
 // Append adds records. It sets their Seq, and their Time if that is zero. It leaves out
 // copies that the log has, and says where copies are missing. When Append returns nil, the
-// records outlive a power cut. After an error the log may have the first ones.
+// records outlive a power cut. After an error the log may have the first ones. Records that
+// were shared outlive a power cut elsewhere, and are written here before the next ones.
 func (l *Log) Append(list []Record) error {
 	<-l.turn
 	defer func() { l.turn <- struct{}{} }()
 	if l.closed {
 		return ErrClosed
 	}
+	if err := l.writeShared(); err != nil {
+		return err
+	}
 	list = l.numbered(l.copies.fresh(list))
-	lines := make([]journal.Line, len(list))
+	lines := make([]written, len(list))
 	for i, r := range list {
-		lines[i] = journal.Line{Head: journal.Head{Seq: r.Seq, Time: r.Time, Written: r.Heard}, Text: encode(r)}
+		lines[i] = written{r, journal.Line{Head: journal.Head{Seq: r.Seq, Time: r.Time, Written: r.Heard}, Text: encode(r)}}
+	}
+	if l.cfg.Share != nil {
+		return l.share(lines)
+	}
+	_, err := l.write(lines)
+	return err
+}
+
+// written is a record with its line.
+type written struct {
+	Record
+	line journal.Line
+}
+
+// write writes records, and returns how many are written.
+func (l *Log) write(list []written) (int, error) {
+	lines, records := make([]journal.Line, len(list)), make([]Record, len(list))
+	for i, w := range list {
+		lines[i], records[i] = w.line, w.Record
 	}
 	done, err := l.journal.Append(lines)
-	for _, r := range list[:done] {
+	for _, r := range records[:done] {
 		l.copies.note(r)
 	}
-	l.announce(list[:done])
+	l.announce(records[:done])
 	if l.cfg.Appended != nil && done > 0 {
-		l.cfg.Appended(list[:done])
+		l.cfg.Appended(records[:done])
 	}
 	l.saveCopies(false)
 	if err != nil {
-		return fmt.Errorf("write the log of happenings: %w", err)
+		return done, fmt.Errorf("write the log of happenings: %w", err)
 	}
-	return nil
+	return done, nil
 }
 
 // numbered returns the records with the numbers and the times that they get.

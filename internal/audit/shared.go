@@ -1,0 +1,110 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/zeekfleet/zeekfleet/internal/form"
+	"github.com/zeekfleet/zeekfleet/internal/journal"
+)
+
+// shelved is a line with the kind of its record.
+type shelved struct {
+	kind kind
+	journal.Line
+}
+
+// share shares a line and writes it.
+func (l *Log) share(line shelved) error {
+	if err := l.cfg.Share(line.Seq, line.Seq, line.Text); err != nil {
+		return fmt.Errorf("share the audit log: %w", err)
+	}
+	l.unwritten = append(l.unwritten, line)
+	if err := l.writeShared(); err != nil {
+		// The other controllers have it, and nobody must record it a second time.
+		l.cfg.Logger.Error("a record of the audit log was shared and is not written here yet", "seq", line.Seq, "err", err)
+	}
+	return nil
+}
+
+// writeShared writes the lines that were shared and not written here yet. After an error they
+// stay.
+func (l *Log) writeShared() error {
+	for len(l.unwritten) > 0 {
+		line := l.unwritten[0]
+		if err := l.write(line); err != nil {
+			return err
+		}
+		l.unwritten = l.unwritten[1:]
+		if l.copied == nil {
+			continue
+		}
+		if err := l.copy(line); err != nil { // the log has it
+			l.cfg.Logger.Error("the audit file lacks a record", "seq", line.Seq, "err", err)
+		}
+	}
+	return nil
+}
+
+// Take writes what another controller has shared: the lines of the records from first to last.
+// It leaves out what the log has. When it returns nil, the others outlive a power cut. After an
+// error the log has the first ones, and Take can be called again. A line that cannot be read
+// is left out.
+func (l *Log) Take(first, last uint64, lines []byte) error {
+	<-l.turn
+	defer func() { l.turn <- struct{}{} }()
+	if l.closed {
+		return ErrClosed
+	}
+	if err := l.writeShared(); err != nil {
+		return err
+	}
+	newest := l.Newest()
+	if last <= newest {
+		return nil
+	}
+	cut, damaged, err := journal.Cut(lines, newest, func(line []byte) (journal.Head, error) { h, _, err := readHead(line); return h, err })
+	if err != nil {
+		return fmt.Errorf("take a part of the audit log: %w", err)
+	}
+	taken := make([]shelved, 0, len(cut))
+	for _, line := range cut {
+		one, err := shelf(line)
+		if newer, ok := errors.AsType[*form.NewerError](err); ok {
+			return fmt.Errorf("take a part of the audit log: %w", newer)
+		}
+		if err != nil || line.Seq > last {
+			damaged++
+			continue
+		}
+		taken = append(taken, one)
+	}
+	if first > newest+1 {
+		l.cfg.Logger.Warn("records of the audit log are missing here: the controllers no longer shared them when this one asked", "from", newest+1, "to", first-1)
+	}
+	if damaged > 0 {
+		l.cfg.Logger.Error("a part of the audit log that another controller has shared is damaged: lines are left out", "first", first, "last", last, "count", damaged)
+	}
+	l.unwritten = append(l.unwritten, taken...)
+	if err := l.writeShared(); err != nil {
+		l.unwritten = nil // they come again
+		return err
+	}
+	if l.Newest() < last {
+		l.announce(last)
+	}
+	return nil
+}
+
+// shelf returns a line with the kind of its record.
+func shelf(line journal.Line) (shelved, error) {
+	h, object, err := readHead(line.Text[:len(line.Text)-1])
+	if err != nil {
+		return shelved{}, err
+	}
+	rec, err := decode(h, object)
+	if err != nil {
+		return shelved{}, err
+	}
+	return shelved{kindOf(rec), line}, nil
+}

@@ -1,0 +1,389 @@
+package happenings_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/zeekfleet/zeekfleet/internal/durable/durabletest"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+)
+
+// sharedFeed is what the controllers of a cluster share, in memory.
+type sharedFeed struct {
+	mu      sync.Mutex
+	batches []sharedBatch
+	// fails says that nothing is shared, and loses that what was shared is not acknowledged.
+	fails, loses bool
+}
+
+type sharedBatch struct {
+	first, last uint64
+	lines       []byte
+}
+
+var errShare = errors.New("no majority")
+
+func (f *sharedFeed) share(first, last uint64, lines []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := len(f.batches); f.fails || n > 0 && first <= f.batches[n-1].last {
+		return errShare
+	}
+	f.batches = append(f.batches, sharedBatch{first, last, slices.Clone(lines)})
+	if f.loses {
+		return errShare
+	}
+	return nil
+}
+
+// after returns the batches that have records after a number.
+func (f *sharedFeed) after(number uint64) []sharedBatch {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(f.batches), func(b sharedBatch) bool { return b.last <= number })
+}
+
+// catchUp takes all that a log does not have.
+func (f *sharedFeed) catchUp(l *happenings.Log) error {
+	for _, b := range f.after(l.Newest()) {
+		if err := l.Take(b.first, b.last, b.lines); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keptText is a Keep in memory.
+type keptText struct {
+	mu    sync.Mutex
+	text  []byte
+	saves int
+	err   error
+}
+
+func (k *keptText) Load() ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.text == nil {
+		return nil, fs.ErrNotExist
+	}
+	return slices.Clone(k.text), nil
+}
+
+func (k *keptText) Save(text []byte) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.err != nil {
+		return k.err
+	}
+	k.text = slices.Clone(text)
+	k.saves++
+	return nil
+}
+
+// linesOf returns all lines of the log in a directory.
+func linesOf(t testing.TB, dir string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "happenings-*.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, text[:bytes.LastIndexByte(text, '\n')+1]...)
+	}
+	return string(all)
+}
+
+func openShared(t testing.TB, f *sharedFeed, dir string, identity *keptText) *happenings.Log {
+	t.Helper()
+	// A segment has one record, so that a directory that is not there makes a write fail.
+	l, err := happenings.Open(happenings.Config{Dir: dir, MaxRecords: 79, Share: f.share, ShareBytes: 700, Identity: identity, Logger: logTo(new(strings.Builder))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// TestLogsOfAllControllersAreEqual lets three controllers lead in turn, crash, and lose what
+// they write, by chance. At the end all logs are equal, no record that was acknowledged is
+// missing, and none is there twice.
+func TestLogsOfAllControllersAreEqual(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		base := durabletest.Dir(t)
+		feed, identity := &sharedFeed{}, &keptText{}
+		dirs := []string{filepath.Join(base, "a"), filepath.Join(base, "b"), filepath.Join(base, "c")}
+		logs := make([]*happenings.Log, len(dirs))
+		for i, dir := range dirs {
+			logs[i] = openShared(t, feed, dir, identity)
+		}
+		leads, next, told := 0, uint64(0), uint64(0)
+		member := rapid.IntRange(0, len(logs)-1)
+		for range rapid.IntRange(1, 30).Draw(rt, "events") {
+			switch rapid.IntRange(0, 8).Draw(rt, "event") {
+			case 0, 1, 2: // the agent tells what the controller that leads does not know, in order
+				after := logs[leads].Copied("sensor-1", agentLog)
+				next = max(next, after) + uint64(rapid.IntRange(0, 2).Draw(rt, "news"))
+				if err := logs[leads].Append(copiesOf(after, next)); err == nil {
+					told = next
+				}
+			case 3:
+				feed.fails = !feed.fails
+			case 4:
+				feed.loses = !feed.loses
+			case 5: // a disk that cannot be written
+				i := member.Draw(rt, "disk")
+				if err := os.Rename(dirs[i], dirs[i]+".away"); err != nil {
+					rt.Fatal(err)
+				}
+				after := logs[leads].Copied("sensor-1", agentLog)
+				next = max(next, after) + 1
+				if err := logs[leads].Append(copiesOf(after, next)); err == nil {
+					told = next
+				}
+				feed.catchUp(logs[i])
+				if err := os.Rename(dirs[i]+".away", dirs[i]); err != nil {
+					rt.Fatal(err)
+				}
+			case 6: // a crash: nothing is closed
+				i := member.Draw(rt, "crash")
+				logs[i] = openShared(t, feed, dirs[i], identity)
+				if i == leads { // it leads only when it has everything
+					if err := feed.catchUp(logs[i]); err != nil {
+						rt.Fatal(err)
+					}
+				}
+			case 7:
+				leads = member.Draw(rt, "leads")
+				if err := feed.catchUp(logs[leads]); err != nil {
+					rt.Fatal(err)
+				}
+			case 8:
+				if err := feed.catchUp(logs[member.Draw(rt, "follows")]); err != nil {
+					rt.Fatal(err)
+				}
+			}
+		}
+		feed.fails, feed.loses = false, false
+		for _, l := range logs {
+			if err := feed.catchUp(l); err != nil {
+				rt.Fatal(err)
+			}
+			if got := l.Copied("sensor-1", agentLog); got < told {
+				rt.Errorf("the agent has told up to %d, and the log knows %d", told, got)
+			}
+		}
+		want := linesOf(t, dirs[0])
+		for i := range dirs {
+			if got := linesOf(t, dirs[i]); got != want {
+				rt.Errorf("log %d has\n%s\nwant\n%s", i, got, want)
+			}
+		}
+		list := read(t, logs[1], happenings.Query{Limit: 10_000})
+		for i, r := range list {
+			if r.Seq != uint64(i+1) || r.LogSeq != uint64(i+1) || r.Kind != mgmt.HappenedNode {
+				rt.Errorf("record %d is %+v", i+1, r)
+			}
+		}
+		if uint64(len(list)) < told {
+			rt.Errorf("the agent has told %d, and there are %d", told, len(list))
+		}
+		for _, l := range logs {
+			l.Close()
+		}
+		if logs[0].ID() != logs[1].ID() {
+			rt.Error("the logs have other identities")
+		}
+	})
+}
+
+func TestLogThatCannotShareWritesNothing(t *testing.T) {
+	feed := &sharedFeed{fails: true}
+	dir := t.TempDir()
+	l := openShared(t, feed, dir, &keptText{})
+	defer l.Close()
+	if err := l.Append(records(0, 3)); !errors.Is(err, errShare) {
+		t.Errorf("got %v", err)
+	}
+	if got := linesOf(t, dir); got != "" || l.Newest() != 0 {
+		t.Errorf("it has written %s", got)
+	}
+	feed.fails = false
+	add(t, l, records(0, 30)...)
+	if got := len(feed.batches); got < 5 || feed.batches[0].first != 1 || feed.batches[got-1].last != 30 {
+		t.Errorf("it has shared %d batches", got)
+	}
+	var all []byte
+	for _, b := range feed.batches {
+		if len(b.lines) > 700 {
+			t.Errorf("a batch has %d bytes", len(b.lines))
+		}
+		all = append(all, b.lines...)
+	}
+	if string(all) != linesOf(t, dir) {
+		t.Error("it has shared something else than it has written")
+	}
+}
+
+func TestTakingSaysWhatIsMissingOnce(t *testing.T) {
+	feed, said := &sharedFeed{}, &strings.Builder{}
+	leads := openShared(t, feed, t.TempDir(), &keptText{})
+	defer leads.Close()
+	for i := range 20 {
+		add(t, leads, records(i, i+1)...)
+	}
+	positions := &keptText{}
+	l := open(t, happenings.Config{Dir: t.TempDir(), Identity: &keptText{}, Positions: positions, Logger: logTo(said)})
+	feed.batches = feed.batches[10:]
+	for range 2 {
+		if err := feed.catchUp(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Count(said.String(), "are missing here"); got != 1 || !strings.Contains(said.String(), "from=1 to=10") {
+		t.Errorf("it says %s", said)
+	}
+	if got := seqs(read(t, l, happenings.Query{})); got != "11 12 13 14 15 16 17 18 19 20" {
+		t.Errorf("it has %s", got)
+	}
+	// Parts of batches that it has are left out, and damaged lines as well.
+	add(t, leads, records(20, 23)...)
+	lines := slices.Concat(feed.batches[9].lines, []byte("rubbish\n"), feed.batches[10].lines)
+	if err := l.Take(20, 24, lines); err != nil {
+		t.Fatal(err)
+	}
+	if got := seqs(read(t, l, happenings.Query{After: 17})); l.Newest() != 24 || got != "18 19 20 21 22" && got != "18 19 20 21 22 23" {
+		t.Errorf("it has %s, up to %d", got, l.Newest())
+	}
+	if !strings.Contains(said.String(), "is damaged: lines are left out") {
+		t.Errorf("it says %s", said)
+	}
+}
+
+// How far agents were heard is shared from time to time. So a controller that was away for
+// longer than records are shared does not hear them again.
+func TestPositionsOfAgentsOutliveWhatIsShared(t *testing.T) {
+	feed, positions := &sharedFeed{}, &keptText{}
+	leads := open(t, happenings.Config{Dir: t.TempDir(), Share: feed.share, Positions: positions, PositionsEvery: 10})
+	for i := range uint64(35) {
+		add(t, leads, copiesOf(i, i+1)...)
+	}
+	if positions.saves != 3 {
+		t.Errorf("saved %d times", positions.saves)
+	}
+	feed.batches = feed.batches[25:]
+	feed.batches[0] = sharedBatch{26, 26, []byte("damaged\n")}
+	feed.batches = feed.batches[:1] // nobody has told anything since
+	l := open(t, happenings.Config{Dir: t.TempDir(), Positions: positions})
+	if err := feed.catchUp(l); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.Copied("sensor-1", agentLog); got != 30 {
+		t.Errorf("the log knows what the agent has told up to %d", got)
+	}
+	positions.text = []byte("{}")
+	l = open(t, happenings.Config{Dir: t.TempDir(), Positions: positions})
+	if err := feed.catchUp(l); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestIdentityIsThatOfTheCluster(t *testing.T) {
+	shared := &keptText{err: errShare}
+	follows := open(t, happenings.Config{Dir: t.TempDir(), Identity: shared})
+	if follows.ID() == "" {
+		t.Fatal("it has no identity")
+	}
+	shared.err = nil
+	leads := open(t, happenings.Config{Dir: t.TempDir(), Identity: shared})
+	if err := follows.ReloadIdentity(); err != nil || follows.ID() != leads.ID() {
+		t.Errorf("the identities are %s and %s, %v", follows.ID(), leads.ID(), err)
+	}
+	shared.text = nil
+	if err := leads.ReloadIdentity(); err != nil || shared.text == nil {
+		t.Errorf("an identity that is gone is not kept again: %v", err)
+	}
+	shared.text = []byte("rubbish")
+	before := leads.ID()
+	if err := leads.ReloadIdentity(); err == nil || leads.ID() != before {
+		t.Errorf("a damaged identity counts: %v", err)
+	}
+}
+
+// The agent goes on where the controllers are, whichever of them leads.
+func TestAgentTellsTheNextLeaderWhatIsNewAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed, identity := &sharedFeed{}, &keptText{}
+		agent := open(t, happenings.Config{Dir: t.TempDir()})
+		dirs := []string{t.TempDir(), t.TempDir()}
+		logs := []*happenings.Log{openShared(t, feed, dirs[0], identity), openShared(t, feed, dirs[1], identity)}
+		for round := range 10 {
+			leads := logs[round%2]
+			if err := feed.catchUp(leads); err != nil {
+				t.Fatal(err)
+			}
+			p := &pair{t: t, agent: agent, ours: leads, teller: happenings.NewTeller(agent, logTo(&strings.Builder{}))}
+			p.hearing = happenings.NewRecorder(happenings.RecorderConfig{Log: leads, Hears: true})
+			stopHearing := runs(t, p.hearing, p.ask)
+			stopTelling := runsTeller(t, p)
+			p.connect()
+			add(t, agent, records(3*round, 3*round+2)...)
+			feed.set(round%3 == 1, round%3 == 2)
+			time.Sleep(time.Minute)
+			add(t, agent, records(3*round+2, 3*round+3)...)
+			time.Sleep(time.Minute)
+			p.disconnect()
+			stopHearing()
+			stopTelling()
+			feed.set(false, false)
+		}
+		for _, l := range logs {
+			if err := feed.catchUp(l); err != nil {
+				t.Fatal(err)
+			}
+			p := &pair{t: t, ours: l}
+			want := numbers(0, 30)
+			if got := p.heard(); got != want {
+				t.Errorf("the log has %s\nwant %s", got, want)
+			}
+			l.Close()
+		}
+		if a, b := linesOf(t, dirs[0]), linesOf(t, dirs[1]); a != b {
+			t.Errorf("the logs differ:\n%s\n%s", a, b)
+		}
+	})
+}
+
+// runsTeller runs the teller of a pair until the function that it returns is called.
+func runsTeller(t *testing.T, p *pair) (stop func()) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(t.Context()))
+	enough := errors.New("enough")
+	var running sync.WaitGroup
+	running.Go(func() { p.teller.Run(ctx, p.tell) })
+	stop = sync.OnceFunc(func() { cancel(enough); running.Wait() })
+	t.Cleanup(stop)
+	return stop
+}
+
+func (f *sharedFeed) set(fails, loses bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fails, f.loses = fails, loses
+}
