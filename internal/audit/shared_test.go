@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/zeekfleet/zeekfleet/internal/audit"
+	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/durable/durabletest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -73,97 +74,126 @@ func linesOf(t testing.TB, dir string) string {
 	return string(all)
 }
 
+// crew is three controllers with logs of which one leads.
+type crew struct {
+	*rapid.T
+	base         string
+	feed         *sharedFeed
+	dirs         []string
+	logs         []*audit.Log
+	leads, tried int
+	acknowledged []string // the subjects of records
+}
+
+func newCrew(t *testing.T, rt *rapid.T) *crew {
+	c := &crew{T: rt, feed: &sharedFeed{}, base: durabletest.Dir(t), logs: make([]*audit.Log, 3)}
+	for i, name := range []string{"a", "b", "c"} {
+		c.dirs = append(c.dirs, filepath.Join(c.base, name))
+		c.start(i)
+	}
+	return c
+}
+
+// start opens a log anew. A segment has one record, so that a directory that is not there makes
+// a write fail.
+func (c *crew) start(i int) {
+	l, err := audit.Open(audit.Config{
+		Dir: c.dirs[i], MaxRecords: 79, MaxAge: 1 << 62, Share: c.feed.share, File: filepath.Join(c.base, "file-"+filepath.Base(c.dirs[i])),
+	})
+	if err != nil {
+		c.Fatal(err)
+	}
+	c.logs[i] = l
+}
+
+func (c *crew) member(what string) int { return rapid.IntRange(0, len(c.logs)-1).Draw(c.T, what) }
+
+// add makes the controller that leads record something.
+func (c *crew) add() {
+	rec := change(c.tried)
+	if c.tried%5 == 4 {
+		rec.Outcome = mgmt.AuditRefused
+	}
+	if c.tried++; c.logs[c.leads].Append(rec) == nil {
+		c.acknowledged = append(c.acknowledged, rec.Subject)
+	}
+}
+
+func (c *crew) catchUp(i int) {
+	if err := c.feed.catchUp(c.logs[i]); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// withoutDisk does something while a controller cannot write a new file.
+func (c *crew) withoutDisk(i int, do func()) {
+	away := c.dirs[i] + ".away"
+	if err := os.Rename(c.dirs[i], away); err != nil {
+		c.Fatal(err)
+	}
+	do()
+	if err := os.Rename(away, c.dirs[i]); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// event lets one thing happen.
+func (c *crew) event() {
+	switch rapid.IntRange(0, 8).Draw(c.T, "event") {
+	case 0, 1, 2:
+		c.add()
+	case 3:
+		c.feed.fails = !c.feed.fails
+	case 4:
+		c.feed.loses = !c.feed.loses
+	case 5:
+		i := c.member("disk")
+		c.withoutDisk(i, func() {
+			c.add()
+			c.feed.catchUp(c.logs[i])
+		})
+	case 6: // a crash: nothing is closed
+		i := c.member("crash")
+		c.start(i)
+		if i == c.leads { // it leads only when it has everything
+			c.catchUp(i)
+		}
+	case 7:
+		c.leads = c.member("leads")
+		c.catchUp(c.leads)
+	case 8:
+		c.catchUp(c.member("follows"))
+	}
+}
+
 // TestLogsOfAllControllersAreEqual lets three controllers lead in turn, crash, and lose what
 // they write, by chance. At the end all logs are equal, and no record that was acknowledged is
 // missing or there twice.
 func TestLogsOfAllControllersAreEqual(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		base := durabletest.Dir(t)
-		feed := &sharedFeed{}
-		dirs := []string{filepath.Join(base, "a"), filepath.Join(base, "b"), filepath.Join(base, "c")}
-		logs := make([]*audit.Log, len(dirs))
-		start := func(i int) {
-			// A segment has one record, so that a directory that is not there makes a write fail.
-			l, err := audit.Open(audit.Config{Dir: dirs[i], MaxRecords: 79, MaxAge: 1 << 62, Share: feed.share, File: filepath.Join(base, "file"+filepath.Base(dirs[i]))})
-			if err != nil {
-				rt.Fatal(err)
-			}
-			logs[i] = l
-		}
-		for i := range dirs {
-			start(i)
-		}
-		leads, acknowledged, tried := 0, []string{}, 0
-		add := func() {
-			rec := change(tried)
-			if tried%5 == 4 {
-				rec.Outcome = mgmt.AuditRefused
-			}
-			if tried++; logs[leads].Append(rec) == nil {
-				acknowledged = append(acknowledged, rec.Subject)
-			}
-		}
-		member := rapid.IntRange(0, len(logs)-1)
+		c := newCrew(t, rt)
 		for range rapid.IntRange(1, 30).Draw(rt, "events") {
-			switch rapid.IntRange(0, 8).Draw(rt, "event") {
-			case 0, 1, 2:
-				add()
-			case 3:
-				feed.fails = !feed.fails
-			case 4:
-				feed.loses = !feed.loses
-			case 5: // a disk that cannot be written
-				i := member.Draw(rt, "disk")
-				if err := os.Rename(dirs[i], dirs[i]+".away"); err != nil {
-					rt.Fatal(err)
-				}
-				add()
-				feed.catchUp(logs[i])
-				if err := os.Rename(dirs[i]+".away", dirs[i]); err != nil {
-					rt.Fatal(err)
-				}
-			case 6: // a crash: nothing is closed
-				i := member.Draw(rt, "crash")
-				start(i)
-				if i == leads { // it leads only when it has everything
-					if err := feed.catchUp(logs[i]); err != nil {
-						rt.Fatal(err)
-					}
-				}
-			case 7:
-				leads = member.Draw(rt, "leads")
-				if err := feed.catchUp(logs[leads]); err != nil {
-					rt.Fatal(err)
-				}
-			case 8:
-				if err := feed.catchUp(logs[member.Draw(rt, "follows")]); err != nil {
-					rt.Fatal(err)
-				}
-			}
+			c.event()
 		}
-		for _, l := range logs {
-			if err := feed.catchUp(l); err != nil {
-				rt.Fatal(err)
-			}
-		}
-		for i := range dirs {
-			if got, want := linesOf(t, dirs[i]), linesOf(t, dirs[0]); got != want {
+		for i := range c.logs {
+			c.catchUp(i)
+			if got, want := linesOf(t, c.dirs[i]), linesOf(t, c.dirs[0]); got != want {
 				rt.Errorf("log %d has\n%s\nwant\n%s", i, got, want)
 			}
 		}
 		var subjects []string
-		for i, rec := range read(t, logs[1], audit.Query{}) {
+		for i, rec := range read(t, c.logs[1], audit.Query{}) {
 			if rec.Seq != uint64(i+1) {
 				rt.Errorf("record %d has number %d", i+1, rec.Seq)
 			}
 			subjects = append(subjects, rec.Subject)
 		}
-		for _, one := range acknowledged {
+		for _, one := range c.acknowledged {
 			if n := times(subjects, one); n != 1 {
 				rt.Errorf("record %s is there %d times", one, n)
 			}
 		}
-		for _, l := range logs {
+		for _, l := range c.logs {
 			l.Close()
 		}
 	})
@@ -229,7 +259,7 @@ func TestTakingSaysWhatIsMissingOnce(t *testing.T) {
 	if list := read(t, l, audit.Query{}); len(list) != 11 || l.Newest() != 22 || !strings.Contains(said.String(), "is damaged: lines are left out") {
 		t.Errorf("it has %d records up to %d, and says %s", len(list), l.Newest(), said)
 	}
-	if err := l.Take(23, 23, []byte(`{"version":2,"seq":23}`+"\n")); err == nil {
+	if err := l.Take(23, 23, durable.Seal([]byte(`{"version":2,"seq":23}`))); err == nil {
 		t.Error("a record in a newer form is taken")
 	}
 	l.Close()
