@@ -26,8 +26,8 @@ type Passed struct {
 	// Source is the address of the user.
 	Source netip.AddrPort
 	// Secure says that the user's connection is TLS. Here says that the user is on the host of
-	// that controller, Own that it is root or that controller's own user.
-	Secure, Here, Own bool
+	// that controller.
+	Secure, Here bool
 	// Certificate is what the user has shown, with a proof that it has the key. Nil means
 	// none.
 	Certificate *x509.Certificate
@@ -48,14 +48,13 @@ type passedForm struct {
 	Source      string `json:"source"`
 	Secure      bool   `json:"secure,omitempty"`
 	Here        bool   `json:"here,omitempty"`
-	Own         bool   `json:"own,omitempty"`
 	Certificate []byte `json:"certificate,omitempty"`
 }
 
 // Text returns p as the value of a header: JSON in ASCII, of at most MaxPassed bytes.
 func (p Passed) Text() string {
 	form := passedForm{
-		Name: short(p.Name), Denied: short(p.Denied), Source: p.Source.String(), Secure: p.Secure, Here: p.Here, Own: p.Own,
+		Name: short(p.Name), Denied: short(p.Denied), Source: p.Source.String(), Secure: p.Secure, Here: p.Here,
 	}
 	if p.Role > mgmt.NoUser {
 		form.Role = p.Role.String()
@@ -110,7 +109,7 @@ func ParsePassed(text string) (p Passed, err error) {
 	if dec.More() {
 		return p, errors.New("there is more than one value")
 	}
-	p = Passed{Name: form.Name, Denied: form.Denied, Secure: form.Secure, Here: form.Here, Own: form.Own}
+	p = Passed{Name: form.Name, Denied: form.Denied, Secure: form.Secure, Here: form.Here}
 	if form.Role != "" {
 		if p.Role, err = ParseRole(form.Role); err != nil {
 			return Passed{}, err

@@ -32,3 +32,6 @@ func (a Agent) Close() {
 	a.Broker.Close()
 	a.closeFiles()
 }
+
+// HTTPConnection tells the HTTP API what an endpoint knows of a connection.
+var HTTPConnection = httpConnection

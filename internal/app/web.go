@@ -133,7 +133,7 @@ func httpConnection(conn bus.HTTPConn, who *daemon.Who) web.Connection {
 func passedConnection(conn bus.HTTPConn, who *daemon.Who, header string) (web.Connection, error) {
 	passed, err := who.Passed(conn.Peer, header)
 	return web.Connection{
-		Remote: passed.Source, Secure: passed.Secure, Here: passed.Here, Own: passed.Own, Certificate: passed.Certificate,
+		Remote: passed.Source, Secure: passed.Secure, Here: passed.Here, Certificate: passed.Certificate,
 		Who: passed.Principal, By: passed.By,
 	}, err
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"time"
@@ -38,6 +39,11 @@ type Config struct {
 	// Controllers returns what this controller knows of all controllers. Nil leaves the
 	// question to the controller that leads.
 	Controllers func(context.Context) (*mgmt.ControllersReport, error)
+	// Backup writes a backup of what the controllers keep. Nil means that there is none.
+	Backup func(context.Context, io.Writer) error
+	// Recorded takes what the relay itself has done for a user, for the audit. Nil discards
+	// it.
+	Recorded func(mgmt.AuditRecord)
 	// Refused takes the refusals for the audit. Nil discards them.
 	Refused func(mgmt.AuditRecord)
 	// Logger gets the log records. Nil discards them.
@@ -104,6 +110,9 @@ func (c Config) withDefaults() (Config, error) {
 		c.Connect = func(ctx context.Context, address string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", address)
 		}
+	}
+	if c.Recorded == nil {
+		c.Recorded = func(mgmt.AuditRecord) {}
 	}
 	if c.Refused == nil {
 		c.Refused = func(mgmt.AuditRecord) {}

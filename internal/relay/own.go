@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/access"
@@ -32,6 +33,9 @@ func (r *Relay) own(req *http.Request, c web.Connection) func(http.ResponseWrite
 		return r.pulse
 	case api.PathMetrics:
 		return func(w http.ResponseWriter) { r.metrics(w, req, c) }
+	case api.PathBackup:
+		// The controller that leads cannot know whether the user could read its files.
+		return func(w http.ResponseWriter) { r.backup(w, req, c) }
 	case api.PathControllers:
 		who, err := user(req, c)
 		if r.cfg.Controllers == nil || err != nil || who.Role < access.ListControllers.May {
@@ -115,6 +119,34 @@ func (r *Relay) controllers(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	answer(w, http.StatusOK, resources.Controllers(report))
+}
+
+// backup answers with a backup, to somebody who could read this controller's files.
+func (r *Relay) backup(w http.ResponseWriter, req *http.Request, c web.Connection) {
+	who, err := user(req, c)
+	switch {
+	case err != nil:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="zeekfleet"`)
+		problem(w, http.StatusUnauthorized, err.Error())
+		return
+	case who.Role < access.Backup.May:
+		problem(w, http.StatusForbidden, access.Backup.Forbids(who))
+		return
+	case r.cfg.Backup == nil:
+		problem(w, http.StatusNotImplemented, "this controller makes no backups")
+		return
+	}
+	out := http.NewResponseController(w)
+	if out.SetReadDeadline(time.Time{}) != nil {
+		return
+	}
+	web.SendBackup(&patient{w, out, r.cfg.Patience}, req, c.Own, who, r.cfg.Backup, func(rec mgmt.AuditRecord) {
+		if rec.Outcome == mgmt.AuditRefused {
+			r.cfg.Refused(rec)
+		} else {
+			r.cfg.Recorded(rec)
+		}
+	})
 }
 
 // answer answers with JSON.

@@ -59,7 +59,7 @@ func (r *Relay) pass(w http.ResponseWriter, req *http.Request, c web.Connection)
 
 // forWhom returns what the controller that leads must know of a caller.
 func forWhom(c web.Connection) access.Passed {
-	p := access.Passed{Source: c.Remote, Secure: c.Secure, Here: c.Here, Own: c.Own, Certificate: c.Certificate}
+	p := access.Passed{Source: c.Remote, Secure: c.Secure, Here: c.Here, Certificate: c.Certificate}
 	who, err := c.Who("")
 	if err != nil {
 		p.Denied = err.Error()

@@ -36,9 +36,9 @@ func TestRequestsArrive(t *testing.T) {
 		w.Header().Set("X-Of-Leader", "yes")
 		w.Header().Set("Content-Security-Policy", "of the leader")
 		w.WriteHeader(http.StatusTeapot)
-		fmt.Fprintf(w, "%s %s %s host=%s token=%s cookie=%s for=%s/%s here=%v own=%v body=%s", r.Method, r.URL.EscapedPath(), r.URL.RawQuery, r.Host, r.Header.Get("Authorization"), r.Header.Get("Cookie"), p.Name, p.Role, p.Here, p.Own, body)
+		fmt.Fprintf(w, "%s %s %s host=%s token=%s cookie=%s for=%s/%s here=%v body=%s", r.Method, r.URL.EscapedPath(), r.URL.RawQuery, r.Host, r.Header.Get("Authorization"), r.Header.Get("Cookie"), p.Name, p.Role, p.Here, body)
 	})
-	f := h.follow(relay.Config{HostNames: []string{"hub-2.example.org"}}, func(c *web.Connection) { c.Own = true })
+	f := h.follow(relay.Config{HostNames: []string{"hub-2.example.org"}}, nil)
 	f.Follow(l.Leader)
 	c, br := f.begin("POST", "/api/v1/x%2Fy?a=b", "hello", "Authorization: Bearer admin", "Cookie: s=1")
 	answer, err := http.ReadResponse(br, nil)
@@ -46,7 +46,7 @@ func TestRequestsArrive(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, _ := io.ReadAll(answer.Body)
-	want := "POST /api/v1/x%2Fy a=b host=" + f.addr + " token=Bearer admin cookie=s=1 for=root (uid 0)/admin here=true own=true body=hello"
+	want := "POST /api/v1/x%2Fy a=b host=" + f.addr + " token=Bearer admin cookie=s=1 for=root (uid 0)/admin here=true body=hello"
 	if string(text) != want || answer.StatusCode != http.StatusTeapot || answer.Header.Get("X-Of-Leader") == "" {
 		t.Errorf("got %s %s\nwant %s", answer.Status, text, want)
 	}
@@ -412,8 +412,9 @@ func TestOwnAnswers(t *testing.T) {
 		Controllers: func(context.Context) (*mgmt.ControllersReport, error) {
 			return &mgmt.ControllersReport{Self: "hub-2", Term: 3}, nil
 		},
+		Backup: func(_ context.Context, w io.Writer) error { _, err := io.WriteString(w, "tar"); return err },
 		Limits: relay.Limits{LeaderWait: time.Millisecond},
-	}, nil)
+	}, func(c *web.Connection) { c.Own = true })
 	type row struct {
 		path, bearer string
 		status       int
@@ -431,6 +432,7 @@ func TestOwnAnswers(t *testing.T) {
 	check(
 		row{"/livez", "", 200, `"ok"`}, row{"/readyz", "", 503, "not ready: leader;"}, row{"/healthz", "", 503, "no controller leads"},
 		row{"/api/v1/pulse", "", 200, `{"name":"hub-2","leads":false}`},
+		row{"/api/v1/backup", "admin", 200, "tar"}, row{"/api/v1/backup", "viewer", 403, "backup"}, row{"/api/v1/backup", "wrong", 401, "no such token"},
 		row{"/metrics", "viewer", 200, "up 1"}, row{"/metrics", "wrong", 401, "no such token"},
 		row{"/api/v1/controllers", "viewer", 200, `"term":3,"self":"hub-2"`}, row{"/api/v1/controllers", "wrong", 503, "no controller leads"},
 	)
@@ -494,5 +496,16 @@ func TestAnswersThatMayBeOlder(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Only those get a backup who could read the files of this controller.
+func TestBackupsAreForThoseOnTheHost(t *testing.T) {
+	h := newHubs(t)
+	l := h.lead("hub-1", 1, func(http.ResponseWriter, *http.Request) { t.Error("the request was passed on") })
+	f := h.follow(relay.Config{Backup: func(context.Context, io.Writer) error { t.Error("there is a backup"); return nil }}, nil)
+	f.Follow(l.Leader)
+	if answer, text := f.ask("GET", "/api/v1/backup", ""); answer.StatusCode != http.StatusForbidden || !strings.Contains(text, "only root") {
+		t.Errorf("got %s %s", answer.Status, text)
 	}
 }

@@ -176,47 +176,73 @@ func (s controllers) backup(ctx context.Context, _ *struct{}) (*huma.StreamRespo
 	if err != nil {
 		return nil, err
 	}
-	if !who.conn.Own {
-		const reason = "a backup has all secrets of the cluster in it: only root and the controller's own user get one, on the controller's host"
-		s.refusing(who, access.Backup.Name, "", reason)
-		return nil, problem(http.StatusForbidden, reason)
-	}
 	return &huma.StreamResponse{Body: func(answer huma.Context) {
-		_, w := humago.Unwrap(answer)
-		out := &patient{w: w, out: http.NewResponseController(w), patience: s.cfg.StreamPatience}
-		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("Content-Disposition", `attachment; filename="zeekfleet-backup.tar"`)
-		err := all.Backup(ctx, out)
-		record := mgmt.AuditRecord{Who: who.Name, Role: who.Role, Source: who.Source, Request: access.Backup.Name, Outcome: mgmt.AuditDone}
-		if err != nil {
-			record.Outcome, record.Reason = mgmt.AuditFailed, err.Error()
-		}
-		s.cfg.Recorded(record)
-		switch {
-		case err == nil:
-		case out.began:
-			panic(http.ErrAbortHandler) // what was sent is no backup
-		default:
-			w.Header().Del("Content-Disposition")
-			writeProblem(w, http.StatusServiceUnavailable, fmt.Sprintf("there is no backup: %v", err))
-		}
+		r, w := humago.Unwrap(answer)
+		out := &patient{ResponseWriter: w, out: http.NewResponseController(w), patience: s.cfg.StreamPatience}
+		SendBackup(out, r, who.conn.Own, who.Principal, all.Backup, func(record mgmt.AuditRecord) {
+			if record.Outcome == mgmt.AuditRefused {
+				s.cfg.Refused(record)
+			} else {
+				s.cfg.Recorded(record)
+			}
+		})
 	}}, nil
 }
 
-// patient is the body of an answer whose reader has the patience for each part of it.
+// SendBackup answers with a backup, which write writes. own says that the asker is root, or the
+// controller's own user, on this host. record takes what became of it. w must bound the time
+// for each part.
+func SendBackup(
+	w http.ResponseWriter, r *http.Request, own bool, who mgmt.Principal, write func(context.Context, io.Writer) error, record func(mgmt.AuditRecord),
+) {
+	rec := mgmt.AuditRecord{Who: who.Name, Role: who.Role, Source: who.Source, Request: access.Backup.Name, Outcome: mgmt.AuditDone}
+	if !own {
+		rec.Outcome, rec.Reason = mgmt.AuditRefused, "a backup has all secrets of the cluster in it: only root and the controller's own user get one, on the controller's host"
+		record(rec)
+		writeProblem(w, http.StatusForbidden, rec.Reason)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Disposition", `attachment; filename="zeekfleet-backup.tar"`)
+	out := &begun{Writer: w}
+	err := write(r.Context(), out)
+	if err != nil {
+		rec.Outcome, rec.Reason = mgmt.AuditFailed, err.Error()
+	}
+	record(rec)
+	switch {
+	case err == nil:
+	case out.began:
+		panic(http.ErrAbortHandler) // what was sent is no backup
+	default:
+		w.Header().Del("Content-Disposition")
+		writeProblem(w, http.StatusServiceUnavailable, fmt.Sprintf("there is no backup: %v", err))
+	}
+}
+
+// begun is a writer that knows whether something was written.
+type begun struct {
+	io.Writer
+	began bool
+}
+
+func (b *begun) Write(part []byte) (int, error) {
+	b.began = true
+	return b.Writer.Write(part)
+}
+
+// patient is an answer whose reader has the patience for each part of it.
 type patient struct {
-	w        io.Writer
+	http.ResponseWriter
 	out      *http.ResponseController
 	patience time.Duration
-	began    bool
 }
 
 func (p *patient) Write(part []byte) (int, error) {
-	p.began = true
 	if err := p.out.SetWriteDeadline(time.Now().Add(p.patience)); err != nil {
 		return 0, err
 	}
-	return p.w.Write(part)
+	return p.ResponseWriter.Write(part)
 }
 
 func (s controllers) pulse(ctx context.Context, _ *struct{}) (*bodyOutput[api.Pulse], error) {
