@@ -70,7 +70,7 @@ func subcommands() []commandGroup {
 			{"context", newContextCommand}, {"whoami", newWhoAmICommand},
 		}},
 		{"Come from another manager, or go back", []command{{"import", newImportCommand}, {"export", newExportCommand}}},
-		{otherCommands, []command{{"sim", newSimCommand}, {"version", newVersionCommand}}},
+		{otherCommands, append(developers(), command{"version", newVersionCommand})},
 	}
 }
 

@@ -1,3 +1,5 @@
+//go:build !noetcd
+
 package main
 
 import (
@@ -15,6 +17,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/sim"
 )
+
+// developers returns the commands for developers.
+func developers() []command { return []command{{"sim", newSimCommand}} }
 
 func newSimCommand(streams) *cobra.Command {
 	var s simulation
