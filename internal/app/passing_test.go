@@ -289,11 +289,17 @@ func TestNobodyButControllersAsksForOthers(t *testing.T) {
 			t.Errorf("%s: %d %s", name, status, text)
 		}
 	}
-	// A user's role counts as it is here, whatever the other controller says.
-	ann := f.signedFor("user/ann")
-	if err := f.client(nil, "").SetRole(t.Context(), "ann", "viewer"); err != nil {
+}
+
+// A user's role counts as it is here, whatever the other controller says, and so does what
+// was revoked here.
+func TestWhatCountsIsKnownWhereItIsDone(t *testing.T) {
+	f := runFleet(t)
+	hub2 := f.signedFor("controller/hub-2")
+	if _, err := f.client(nil, "").AddUser(t.Context(), api.UserRequest{Name: "ann", Role: "viewer"}); err != nil {
 		t.Fatal(err)
 	}
+	ann := f.signedFor("user/ann")
 	old := fmt.Sprintf(`{"name":"ann","role":"admin","source":"192.0.2.7:1","certificate":%q}`, base64.StdEncoding.EncodeToString(ann.Certificate[0]))
 	if status, text := f.asFor(hub2, old); status != http.StatusForbidden {
 		t.Errorf("with an earlier role: %d %s", status, text)
