@@ -57,25 +57,25 @@ func (a archives) put(ctx context.Context, f quorum.Fence, hash string, about []
 
 // commit makes the content of an archive count.
 func (a archives) commit(ctx context.Context, s *set, hash string, stored []byte) error {
-	r, err := a.e.client.Txn(ctx).If(s.guards...).
-		Then(clientv3.OpPut(a.e.keys.archive(hash), string(stored)), s.counts()).Commit()
-	if err != nil {
-		return a.e.explain(err)
+	key := a.e.keys.archive(hash)
+	r, err := a.e.txn(ctx, s.guards, []clientv3.Op{clientv3.OpPut(key, string(stored)), s.counts()}, clientv3.OpGet(key))
+	if err != nil || r.Succeeded {
+		return err
 	}
-	if !r.Succeeded {
-		s.drop(ctx)
-		return errGuard
+	if kvs := r.Responses[0].GetResponseRange().Kvs; len(kvs) > 0 && string(kvs[0].Value) == string(stored) {
+		return nil // the answer to the first attempt was lost
 	}
-	return nil
+	s.drop(ctx)
+	return errGuard
 }
 
 // describe replaces what is known of an archive.
 func (a archives) describe(ctx context.Context, f quorum.Fence, hash string, about []byte, _ io.Reader) error {
 	key := a.e.keys.archive(hash)
 	for range takeAttempts {
-		r, err := a.e.client.Get(ctx, key)
+		r, err := a.e.get(ctx, key)
 		if err != nil {
-			return a.e.explain(err)
+			return err
 		}
 		if len(r.Kvs) == 0 {
 			return fmt.Errorf("its content is not there: %w", fs.ErrNotExist)
@@ -85,10 +85,10 @@ func (a archives) describe(ctx context.Context, f quorum.Fence, hash string, abo
 			return err
 		}
 		same := clientv3.Compare(clientv3.ModRevision(key), "=", r.Kvs[0].ModRevision)
-		done, err := a.e.client.Txn(ctx).If(a.e.fenced(f), same).
-			Then(clientv3.OpPut(key, string(seal(formArchive, hash, m.encode(), about)))).Commit()
+		done, err := a.e.txn(ctx, []clientv3.Cmp{a.e.fenced(f), same},
+			[]clientv3.Op{clientv3.OpPut(key, string(seal(formArchive, hash, m.encode(), about)))})
 		if err != nil || done.Succeeded {
-			return a.e.explain(err)
+			return err
 		}
 		if err := a.why(ctx, f, nil); err != nil {
 			return err
@@ -99,9 +99,9 @@ func (a archives) describe(ctx context.Context, f quorum.Fence, hash string, abo
 
 // why returns store.ErrConflict if the fence does not hold, and otherwise another error.
 func (a archives) why(ctx context.Context, f quorum.Fence, otherwise error) error {
-	r, err := a.e.client.Get(ctx, a.e.keys.lead())
+	r, err := a.e.get(ctx, a.e.keys.lead())
 	if err != nil {
-		return a.e.explain(err)
+		return err
 	}
 	if err := a.e.leads(f, r.Kvs); err != nil {
 		return err
@@ -124,13 +124,13 @@ func openArchive(hash string, stored []byte) (manifest, []byte, error) {
 
 // Remove implements quorum.Archives. Run removes the chunks.
 func (a archives) Remove(ctx context.Context, f quorum.Fence, hash string) error {
-	r, err := a.e.client.Txn(ctx).If(a.e.fenced(f)).
-		Then(clientv3.OpDelete(a.e.keys.archive(hash))).Else(clientv3.OpGet(a.e.keys.lead())).Commit()
+	r, err := a.e.txn(ctx, []clientv3.Cmp{a.e.fenced(f)},
+		[]clientv3.Op{clientv3.OpDelete(a.e.keys.archive(hash))}, clientv3.OpGet(a.e.keys.lead()))
 	if err == nil && !r.Succeeded {
 		err = a.e.leads(f, r.Responses[0].GetResponseRange().Kvs)
 	}
 	if err != nil {
-		return fmt.Errorf("remove archive %.20s: %w", hash, a.e.explain(err))
+		return fmt.Errorf("remove archive %.20s: %w", hash, err)
 	}
 	return nil
 }
@@ -161,9 +161,9 @@ func (e *conn) all(ctx context.Context, prefix string, each func(name string, va
 	from, to := prefix, clientv3.GetPrefixRangeEnd(prefix)
 	var revision int64
 	for {
-		r, err := e.client.Get(ctx, from, clientv3.WithRange(to), clientv3.WithLimit(pageEntries), clientv3.WithRev(revision))
+		r, err := e.get(ctx, from, clientv3.WithRange(to), clientv3.WithLimit(pageEntries), clientv3.WithRev(revision))
 		if err != nil {
-			return 0, e.explain(err)
+			return 0, err
 		}
 		if revision == 0 {
 			revision = r.Header.Revision
@@ -182,9 +182,9 @@ func (e *conn) all(ctx context.Context, prefix string, each func(name string, va
 
 // Fetch implements quorum.Archives.
 func (a archives) Fetch(ctx context.Context, hash string, w io.Writer) error {
-	r, err := a.e.client.Get(ctx, a.e.keys.archive(hash))
+	r, err := a.e.get(ctx, a.e.keys.archive(hash))
 	if err != nil {
-		return fmt.Errorf("fetch archive %.20s: %w", hash, a.e.explain(err))
+		return fmt.Errorf("fetch archive %.20s: %w", hash, err)
 	}
 	if len(r.Kvs) == 0 {
 		return fmt.Errorf("fetch archive %.20s: %w", hash, fs.ErrNotExist)

@@ -65,23 +65,23 @@ func (e *conn) leads(f quorum.Fence, kvs []*keyValue) error {
 // ends.
 func (e election) Begin(ctx context.Context, member string, ttl time.Duration) (quorum.Session, error) {
 	key := e.keys.session(member)
-	old, err := e.client.Get(ctx, key)
+	old, err := e.get(ctx, key)
 	if err != nil {
-		return 0, e.explain(err)
+		return 0, err
 	}
 	if len(old.Kvs) > 0 && old.Kvs[0].Lease != 0 {
 		if err := e.EndSession(ctx, quorum.Session(old.Kvs[0].Lease)); err != nil && !errors.Is(err, quorum.ErrSession) {
 			return 0, err
 		}
 	}
-	lease, err := e.client.Grant(ctx, int64(max((ttl+time.Second-1)/time.Second, 1)))
+	lease, err := e.grant(ctx, ttl)
 	if err != nil {
-		return 0, e.explain(err)
+		return 0, err
 	}
-	if _, err := e.client.Put(ctx, key, "", clientv3.WithLease(lease.ID)); err != nil {
-		return 0, sessionEnded(e.explain(err))
+	if err := e.put(ctx, key, "", clientv3.WithLease(lease)); err != nil {
+		return 0, sessionEnded(err)
 	}
-	return quorum.Session(lease.ID), nil
+	return quorum.Session(lease), nil
 }
 
 // sessionEnded returns ErrSession if etcd does not know the lease.
@@ -94,9 +94,9 @@ func sessionEnded(err error) error {
 
 // Live implements quorum.Election.
 func (e election) Live(ctx context.Context) ([]string, error) {
-	r, err := e.client.Get(ctx, e.keys.sessions(), clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	r, err := e.get(ctx, e.keys.sessions(), clientv3.WithPrefix(), clientv3.WithKeysOnly())
 	if err != nil {
-		return nil, e.explain(err)
+		return nil, err
 	}
 	return suffixes(r.Kvs, e.keys.sessions()), nil
 }
@@ -112,14 +112,16 @@ func suffixes(kvs []*keyValue, prefix string) []string {
 
 // Renew implements quorum.Election.
 func (e election) Renew(ctx context.Context, s quorum.Session) error {
-	_, err := e.client.KeepAliveOnce(ctx, clientv3.LeaseID(s))
+	err := e.steady(ctx, func(ctx context.Context) error {
+		_, err := e.client.KeepAliveOnce(ctx, clientv3.LeaseID(s))
+		return err
+	})
 	return sessionEnded(e.explain(err))
 }
 
 // EndSession implements quorum.Election.
 func (e election) EndSession(ctx context.Context, s quorum.Session) error {
-	_, err := e.client.Revoke(ctx, clientv3.LeaseID(s))
-	return sessionEnded(e.explain(err))
+	return sessionEnded(e.revoke(ctx, clientv3.LeaseID(s)))
 }
 
 // WatchLead implements quorum.Election.
@@ -148,9 +150,9 @@ type leadState struct {
 
 // readLead reads who leads, at a revision of etcd.
 func (e election) readLead(ctx context.Context) (lead quorum.Lead, state leadState, revision int64, err error) {
-	r, err := e.client.Get(ctx, e.keys.lead(), clientv3.WithPrefix())
+	r, err := e.get(ctx, e.keys.lead(), clientv3.WithPrefix())
 	if err != nil {
-		return lead, state, 0, e.explain(err)
+		return lead, state, 0, err
 	}
 	state.doubts = map[string]int64{}
 	all := map[string]*keyValue{}
@@ -203,16 +205,16 @@ func (e election) Take(ctx context.Context, s quorum.Session, member string, atL
 			return quorum.Lead{}, quorum.ErrTaken
 		}
 		term := max(lead.Term+1, atLeast)
-		r, err := e.client.Txn(ctx).If(
+		r, err := e.txn(ctx, []clientv3.Cmp{
 			clientv3.Compare(clientv3.CreateRevision(e.keys.lead()), "=", 0),
 			clientv3.Compare(clientv3.ModRevision(e.keys.term()), "=", state.term),
-		).Then(
+		}, []clientv3.Op{
 			clientv3.OpPut(e.keys.lead(), leadValue(term, member), clientv3.WithLease(clientv3.LeaseID(s))),
 			clientv3.OpPut(e.keys.term(), number(term)),
 			clientv3.OpDelete(e.keys.doubts(), clientv3.WithPrefix()),
-		).Commit()
+		})
 		if err != nil {
-			return quorum.Lead{}, sessionEnded(e.explain(err))
+			return quorum.Lead{}, sessionEnded(err)
 		}
 		if r.Succeeded {
 			return quorum.Lead{Member: member, Term: term, Token: r.Header.Revision}, nil
@@ -233,14 +235,14 @@ func (e election) Raise(ctx context.Context, f quorum.Fence, term uint64) error 
 		case lead.Term >= term:
 			return nil
 		}
-		r, err := e.client.Txn(ctx).If(
+		r, err := e.txn(ctx, []clientv3.Cmp{
 			e.fenced(f), clientv3.Compare(clientv3.ModRevision(e.keys.term()), "=", state.term),
-		).Then(
+		}, []clientv3.Op{
 			clientv3.OpPut(e.keys.lead(), leadValue(term, lead.Member), clientv3.WithIgnoreLease()),
 			clientv3.OpPut(e.keys.term(), number(term)),
-		).Commit()
+		})
 		if err != nil || r.Succeeded {
-			return e.explain(err)
+			return err
 		}
 	}
 	return quorum.ErrTaken
@@ -248,12 +250,15 @@ func (e election) Raise(ctx context.Context, f quorum.Fence, term uint64) error 
 
 // Doubt implements quorum.Election. It returns ErrTaken if that lead has ended.
 func (e election) Doubt(ctx context.Context, s quorum.Session, member string, token int64) error {
-	r, err := e.client.Txn(ctx).If(e.fenced(quorum.Fence{Token: token})).
-		Then(clientv3.OpPut(e.keys.doubt(token, member), "", clientv3.WithLease(clientv3.LeaseID(s)))).Commit()
-	if err != nil {
-		return sessionEnded(e.explain(err))
+	if token == 0 {
+		return quorum.ErrTaken
 	}
-	if !r.Succeeded || token == 0 {
+	r, err := e.txn(ctx, []clientv3.Cmp{e.fenced(quorum.Fence{Token: token})},
+		[]clientv3.Op{clientv3.OpPut(e.keys.doubt(token, member), "", clientv3.WithLease(clientv3.LeaseID(s)))})
+	if err != nil {
+		return sessionEnded(err)
+	}
+	if !r.Succeeded {
 		return quorum.ErrTaken
 	}
 	return nil
@@ -261,8 +266,7 @@ func (e election) Doubt(ctx context.Context, s quorum.Session, member string, to
 
 // Trust implements quorum.Election.
 func (e election) Trust(ctx context.Context, member string, token int64) error {
-	_, err := e.client.Delete(ctx, e.keys.doubt(token, member))
-	return e.explain(err)
+	return e.remove(ctx, e.keys.doubt(token, member))
 }
 
 // End implements quorum.Election.
@@ -284,10 +288,9 @@ func (e election) End(ctx context.Context, token int64, doubts int) error {
 
 // endLead deletes the lead and its doubts.
 func (e election) endLead(ctx context.Context, guards []clientv3.Cmp) error {
-	r, err := e.client.Txn(ctx).If(guards...).
-		Then(clientv3.OpDelete(e.keys.lead()), clientv3.OpDelete(e.keys.doubts(), clientv3.WithPrefix())).Commit()
+	r, err := e.txn(ctx, guards, []clientv3.Op{clientv3.OpDelete(e.keys.lead()), clientv3.OpDelete(e.keys.doubts(), clientv3.WithPrefix())})
 	if err != nil {
-		return e.explain(err)
+		return err
 	}
 	if !r.Succeeded {
 		return quorum.ErrTaken

@@ -62,12 +62,12 @@ func (s *Entries) load(ctx context.Context, prefix string) ([]store.Entry, recor
 	e := s.e
 	base := e.keys.entries(s.part)
 	from, to := base+prefix, clientv3.GetPrefixRangeEnd(base+prefix)
-	first, err := e.client.Txn(ctx).Then(
+	first, err := e.txn(ctx, nil, []clientv3.Op{
 		clientv3.OpGet(e.keys.revision(s.part)),
 		clientv3.OpGet(from, clientv3.WithRange(to), clientv3.WithLimit(pageEntries)),
-	).Commit()
+	})
 	if err != nil {
-		return nil, record{}, e.explain(err)
+		return nil, record{}, err
 	}
 	rec, err := s.record(first.Responses[0].GetResponseRange().Kvs)
 	if err != nil {
@@ -83,9 +83,9 @@ func (s *Entries) load(ctx context.Context, prefix string) ([]store.Entry, recor
 		if !page.More || len(page.Kvs) == 0 {
 			break
 		}
-		next, err := e.client.Get(ctx, from, clientv3.WithRange(to), clientv3.WithLimit(pageEntries), clientv3.WithRev(first.Header.Revision))
+		next, err := e.get(ctx, from, clientv3.WithRange(to), clientv3.WithLimit(pageEntries), clientv3.WithRev(first.Header.Revision))
 		if err != nil {
-			return nil, record{}, e.explain(err)
+			return nil, record{}, err
 		}
 		page.Kvs, page.More = next.Kvs, next.More
 	}
@@ -185,9 +185,9 @@ func (e *Engine) Changed(ctx context.Context, part string, changed func()) error
 	first := true
 	key := e.keys.revision(part)
 	return e.bell(ctx, key, func(ctx context.Context) (int64, error) {
-		r, err := e.client.Get(ctx, key)
+		r, err := e.get(ctx, key)
 		if err != nil {
-			return 0, e.explain(err)
+			return 0, err
 		}
 		rec, err := s.record(r.Kvs)
 		if err != nil {

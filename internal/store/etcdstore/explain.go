@@ -31,5 +31,5 @@ func (e *conn) noSpace() string {
 	if e.member == nil {
 		return "NOSPACE: the database of the site's etcd has reached its bound; compact and defragment it, raise its quota, then disarm the alarm (etcdctl alarm disarm)"
 	}
-	return fmt.Sprintf("NOSPACE: the database in %s has reached its bound of %d bytes; raise the quota (controller.etcd.quota), or remove bundles and history; it takes writes again by itself when there is room", e.cfg.Dir, e.cfg.Quota)
+	return fmt.Sprintf("NOSPACE: the database in %s has reached its bound of %d bytes; raise the quota (controller.etcd.quota) and start this controller again; it takes writes by itself when there is room", e.cfg.Dir, e.cfg.Quota)
 }

@@ -82,6 +82,7 @@ func (f *feed) check(b quorum.Batch) error {
 func (f *feed) append(ctx context.Context, fence quorum.Fence, b quorum.Batch) error {
 	last := f.e.keys.feedLast(f.name)
 	name := batchName(b)
+	key, stored := f.e.keys.feed(f.name)+name, string(seal(formFeed, name, b.Lines))
 	// A comparison with the value of a key that does not exist never holds. So the first batch
 	// needs a guard of its own.
 	guards := []clientv3.Cmp{
@@ -89,12 +90,11 @@ func (f *feed) append(ctx context.Context, fence quorum.Fence, b quorum.Batch) e
 		clientv3.Compare(clientv3.CreateRevision(last), "=", 0),
 	}
 	for _, guard := range guards {
-		r, err := f.e.client.Txn(ctx).If(f.e.fenced(fence), guard).Then(
-			clientv3.OpPut(last, number(b.Last)),
-			clientv3.OpPut(f.e.keys.feed(f.name)+name, string(seal(formFeed, name, b.Lines))),
-		).Else(clientv3.OpGet(f.e.keys.lead()), clientv3.OpGet(last)).Commit()
+		r, err := f.e.txn(ctx, []clientv3.Cmp{f.e.fenced(fence), guard}, []clientv3.Op{
+			clientv3.OpPut(last, number(b.Last)), clientv3.OpPut(key, stored),
+		}, clientv3.OpGet(f.e.keys.lead()), clientv3.OpGet(last), clientv3.OpGet(key))
 		if err != nil {
-			return f.e.explain(err)
+			return err
 		}
 		if r.Succeeded {
 			return nil
@@ -107,6 +107,9 @@ func (f *feed) append(ctx context.Context, fence quorum.Fence, b quorum.Batch) e
 			if err != nil {
 				return err
 			}
+			if kvs := r.Responses[2].GetResponseRange().Kvs; r.repeated && len(kvs) > 0 && string(kvs[0].Value) == stored {
+				return nil // the answer to the first attempt was lost
+			}
 			return fmt.Errorf("%w: the feed has record %d, and the batch begins with %d", store.ErrConflict, newest, b.First)
 		}
 	}
@@ -115,9 +118,9 @@ func (f *feed) append(ctx context.Context, fence quorum.Fence, b quorum.Batch) e
 
 // newest returns the number of the last record, and the revision of etcd at which it is that.
 func (f *feed) newest(ctx context.Context) (last uint64, revision int64, err error) {
-	r, err := f.e.client.Get(ctx, f.e.keys.feedLast(f.name))
+	r, err := f.e.get(ctx, f.e.keys.feedLast(f.name))
 	if err != nil {
-		return 0, 0, f.e.explain(err)
+		return 0, 0, err
 	}
 	if len(r.Kvs) > 0 {
 		last, err = parseNumber("feed-last", r.Kvs[0].Value)
@@ -144,9 +147,9 @@ func (f *feed) read(ctx context.Context, after uint64, each func(quorum.Batch) e
 	base := f.e.keys.feed(f.name)
 	from, to := base+fmt.Sprintf("%016x", after+1), base+fmt.Sprintf("%016x.", last)
 	for {
-		r, err := f.e.client.Get(ctx, from, clientv3.WithRange(to), clientv3.WithLimit(batchesAtOnce))
+		r, err := f.e.get(ctx, from, clientv3.WithRange(to), clientv3.WithLimit(batchesAtOnce))
 		if err != nil {
-			return after, revision, f.e.explain(err)
+			return after, revision, err
 		}
 		for _, kv := range r.Kvs {
 			b, err := parseBatch(strings.TrimPrefix(string(kv.Key), base), kv.Value)
@@ -219,11 +222,11 @@ func (f *feed) trim(ctx context.Context, fence quorum.Fence, records int, bytes 
 		if i == len(names)-1 || kept.records <= uint64(max(records, 0)) && kept.bytes <= bytes {
 			continue
 		}
-		r, err := f.e.client.Txn(ctx).If(f.e.fenced(fence)).
-			Then(clientv3.OpDelete(base, clientv3.WithRange(base+names[i]+"\x00"))).
-			Else(clientv3.OpGet(f.e.keys.lead())).Commit()
+		r, err := f.e.txn(ctx, []clientv3.Cmp{f.e.fenced(fence)},
+			[]clientv3.Op{clientv3.OpDelete(base, clientv3.WithRange(base+names[i]+"\x00"))},
+			clientv3.OpGet(f.e.keys.lead()))
 		if err != nil || r.Succeeded {
-			return f.e.explain(err)
+			return err
 		}
 		if err := f.e.leads(fence, r.Responses[0].GetResponseRange().Kvs); err != nil {
 			return err
@@ -239,9 +242,9 @@ func (f *feed) names(ctx context.Context) ([]string, error) {
 	from, to := base, clientv3.GetPrefixRangeEnd(base)
 	var names []string
 	for {
-		r, err := f.e.client.Get(ctx, from, clientv3.WithRange(to), clientv3.WithLimit(namesAtOnce), clientv3.WithKeysOnly())
+		r, err := f.e.get(ctx, from, clientv3.WithRange(to), clientv3.WithLimit(namesAtOnce), clientv3.WithKeysOnly())
 		if err != nil {
-			return nil, f.e.explain(err)
+			return nil, err
 		}
 		names = append(names, suffixes(r.Kvs, base)...)
 		if !r.More || len(r.Kvs) == 0 {

@@ -68,7 +68,7 @@ func (m *member) health() memberHealth {
 func alarmWords(a etcdserverpb.AlarmType) string {
 	switch a {
 	case etcdserverpb.AlarmType_NOSPACE:
-		return "NOSPACE: the database has reached its bound: raise the quota, or remove bundles and history"
+		return "NOSPACE: the database has reached its bound and takes no writes: raise the quota"
 	case etcdserverpb.AlarmType_CORRUPT:
 		return "CORRUPT: the database differs from that of the other members: remove this member, and join again"
 	}

@@ -13,6 +13,7 @@ import (
 //	session/MEMBER                a member lives
 //	controller/NAME               what a controller says of itself
 //	rev/PART                      the revision of a part, and the batch that is not moved yet
+//	saver/PART                    the Save that has made this revision
 //	e/PART/KEY                    an entry: its value, or the manifest of its chunks
 //	feed-last/NAME                the number of the last record of a feed
 //	feed/NAME/LAST-FIRST-SIZE     a batch of a feed
@@ -43,6 +44,7 @@ func (k keys) doubtsOf(token int64) string {
 }
 
 func (k keys) revision(part string) string { return k.revisions() + named(part) }
+func (k keys) saver(part string) string    { return k.prefix + "saver/" + named(part) }
 func (k keys) entries(part string) string  { return k.allEntries() + named(part) + "/" }
 func (k keys) feedLast(name string) string { return k.prefix + "feed-last/" + named(name) }
 func (k keys) feed(name string) string     { return k.prefix + "feed/" + named(name) + "/" }

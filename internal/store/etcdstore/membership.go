@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -31,11 +32,15 @@ func fromMembers(list []*etcdserverpb.Member) []quorum.Member {
 
 // Members implements quorum.Membership.
 func (e members) Members(ctx context.Context) ([]quorum.Member, error) {
-	r, err := e.client.MemberList(ctx)
-	if err != nil {
-		return nil, e.explain(err)
-	}
-	return fromMembers(r.Members), nil
+	var all []quorum.Member
+	err := e.steady(ctx, func(ctx context.Context) error {
+		r, err := e.client.MemberList(ctx)
+		if err == nil {
+			all = fromMembers(r.Members)
+		}
+		return err
+	})
+	return all, e.explain(err)
 }
 
 // Self implements quorum.Membership.
@@ -52,11 +57,17 @@ func (e members) Add(ctx context.Context, url string) (added quorum.Member, all 
 	if e.member == nil {
 		return added, nil, errSites
 	}
-	r, err := e.client.MemberAddAsLearner(ctx, []string{url})
+	err = settled(ctx, func() error {
+		r, err := e.client.MemberAddAsLearner(ctx, []string{url})
+		if err == nil {
+			added, all = fromMember(r.Member), fromMembers(r.Members)
+		}
+		return err
+	})
 	if err == nil {
-		return fromMember(r.Member), fromMembers(r.Members), nil
+		return added, all, nil
 	}
-	if !errors.Is(err, rpctypes.ErrPeerURLExist) {
+	if !errors.Is(err, rpctypes.ErrPeerURLExist) && !errors.Is(err, rpctypes.ErrMemberExist) {
 		return added, nil, fmt.Errorf("add a member at %s: %w", url, e.explainMembers(err))
 	}
 	if all, err = e.Members(ctx); err != nil {
@@ -67,6 +78,29 @@ func (e members) Add(ctx context.Context, url string) (added quorum.Member, all 
 		return added, nil, fmt.Errorf("add a member at %s: a member has this address already; remove it first", url)
 	}
 	return all[at], all, nil
+}
+
+// settling is how long etcd may need until it allows another change of the members: it wants
+// them to have been connected for 5 s.
+const settling = 8 * time.Second
+
+// settled calls change until etcd does not say any more that too few members are connected.
+func settled(ctx context.Context, change func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, settling)
+	defer cancel()
+	again := time.NewTicker(settling / 40)
+	defer again.Stop()
+	for {
+		err := change()
+		if !errors.Is(err, rpctypes.ErrUnhealthy) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-again.C:
+		}
+	}
 }
 
 // explainMembers returns an error of etcd about members in words that say what to do.
@@ -90,7 +124,12 @@ func (e members) Promote(ctx context.Context, id uint64) error {
 		return errSites
 	}
 	_, err := e.client.MemberPromote(ctx, id)
-	if err == nil || errors.Is(err, rpctypes.ErrMemberNotLearner) {
+	if err == nil {
+		return nil
+	}
+	// etcd says of a member with a vote that it is behind.
+	all, listed := e.Members(ctx)
+	if listed == nil && slices.ContainsFunc(all, func(m quorum.Member) bool { return m.ID == id && !m.Learner }) {
 		return nil
 	}
 	return fmt.Errorf("give member %x its vote: %w", id, e.explainMembers(err))
@@ -101,7 +140,11 @@ func (e members) Remove(ctx context.Context, id uint64) error {
 	if e.member == nil {
 		return errSites
 	}
-	if _, err := e.client.MemberRemove(ctx, id); err != nil {
+	err := settled(ctx, func() error {
+		_, err := e.client.MemberRemove(ctx, id)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("remove member %x: %w", id, e.explainMembers(err))
 	}
 	return nil
@@ -109,14 +152,12 @@ func (e members) Remove(ctx context.Context, id uint64) error {
 
 // Announce implements quorum.Membership.
 func (e members) Announce(ctx context.Context, name string, text []byte) error {
-	_, err := e.client.Put(ctx, e.keys.controller(name), string(seal(formValue, name, text)))
-	return e.explain(err)
+	return e.put(ctx, e.keys.controller(name), string(seal(formValue, name, text)))
 }
 
 // Withdraw implements quorum.Membership.
 func (e members) Withdraw(ctx context.Context, name string) error {
-	_, err := e.client.Delete(ctx, e.keys.controller(name))
-	return e.explain(err)
+	return e.remove(ctx, e.keys.controller(name))
 }
 
 // Announced implements quorum.Membership.

@@ -79,9 +79,9 @@ const historyOfSite = 24 * time.Hour
 
 // compact forgets what was replaced before History.
 func (e *care) compact(ctx context.Context, now time.Time) error {
-	r, err := e.client.Get(ctx, e.keys.lead(), clientv3.WithCountOnly())
+	r, err := e.get(ctx, e.keys.lead(), clientv3.WithCountOnly())
 	if err != nil {
-		return e.explain(err)
+		return err
 	}
 	history := e.cfg.History
 	switch {
@@ -118,9 +118,9 @@ func (e *care) collect(ctx context.Context, now time.Time) error {
 	if err := e.expire(ctx, now, pending); err != nil {
 		return err
 	}
-	sets, err := e.client.Get(ctx, e.keys.sets(), clientv3.WithPrefix(), clientv3.WithRev(revision))
+	sets, err := e.get(ctx, e.keys.sets(), clientv3.WithPrefix(), clientv3.WithRev(revision))
 	if err != nil {
-		return e.explain(err)
+		return err
 	}
 	for _, kv := range sets.Kvs {
 		name := strings.TrimPrefix(string(kv.Key), e.keys.sets())
@@ -137,11 +137,11 @@ func (e *care) collect(ctx context.Context, now time.Time) error {
 		}
 		// At this revision nothing names the chunks, and without its pending key nothing can
 		// come to name them.
-		_, err = e.client.Txn(ctx).Then(
+		_, err = e.txn(ctx, nil, []clientv3.Op{
 			clientv3.OpDelete(e.keys.chunksOf(name), clientv3.WithPrefix()), clientv3.OpDelete(e.keys.set(name)),
-		).Commit()
+		})
 		if err != nil {
-			return e.explain(err)
+			return err
 		}
 	}
 	return nil
@@ -158,8 +158,8 @@ func (e *care) expire(ctx context.Context, now time.Time, pending map[string]boo
 		}
 		known[name] = first
 		if now.Sub(first) >= e.cfg.History {
-			if _, err := e.client.Delete(ctx, e.keys.pending(name)); err != nil {
-				return e.explain(err)
+			if err := e.remove(ctx, e.keys.pending(name)); err != nil {
+				return err
 			}
 		}
 	}
@@ -169,9 +169,9 @@ func (e *care) expire(ctx context.Context, now time.Time, pending map[string]boo
 
 // names reports that the entry with a key names chunks, at a revision of etcd.
 func (e *care) names(ctx context.Context, owner, chunks string, revision int64) (bool, error) {
-	r, err := e.client.Get(ctx, owner, clientv3.WithRev(revision))
+	r, err := e.get(ctx, owner, clientv3.WithRev(revision))
 	if err != nil || len(r.Kvs) == 0 {
-		return false, e.explain(err)
+		return false, err
 	}
 	m, err := e.manifestOf(owner, r.Kvs[0].Value)
 	// The chunks of what cannot be read stay.
@@ -213,17 +213,16 @@ func (e *care) disarm(ctx context.Context) error {
 	return nil
 }
 
-const (
-	defragTTL     = 5 * 60 // seconds for which one member defragments at most
-	defragTimeout = defragTTL * time.Second
-)
+// defragTimeout bounds how long one member defragments while no other one may.
+const defragTimeout = 5 * time.Minute
 
 // defragment gives unused space back. The member answers nothing meanwhile. So only one does
 // it at a time, and the leader of etcd lets another member lead first.
 func (e *care) defragment(ctx context.Context) error {
 	server := e.member.server
-	size := server.Backend().Size()
-	if size < e.cfg.DefragAbove || server.Backend().SizeInUse() > size/2 {
+	size, used := server.Backend().Size(), server.Backend().SizeInUse()
+	worth := size >= e.cfg.DefragAbove && used <= size/2 || e.member.crowded() && used <= size/5*4
+	if !worth {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, defragTimeout)
@@ -249,25 +248,31 @@ func (e *care) defragment(ctx context.Context) error {
 // does.
 func (e *care) lockDefragment(ctx context.Context) (free func(), err error) {
 	key := e.keys.defragmenting()
-	if r, err := e.client.Get(ctx, key, clientv3.WithCountOnly()); err != nil || r.Count > 0 {
-		return nil, e.explain(err)
+	if r, err := e.get(ctx, key, clientv3.WithCountOnly()); err != nil || r.Count > 0 {
+		return nil, err
 	}
 	if len(e.member.server.Cluster().Members()) == 1 {
 		return func() {}, nil // also when etcd is full and grants nothing
 	}
-	lease, err := e.client.Grant(ctx, defragTTL)
+	lease, err := e.grant(ctx, defragTimeout)
 	if errors.Is(err, rpctypes.ErrNoSpace) {
 		return func() {}, nil // room is worth more than a pause
 	}
 	if err != nil {
-		return nil, e.explain(err)
+		return nil, err
 	}
-	free = func() { _, _ = e.client.Revoke(context.WithoutCancel(ctx), lease.ID) }
-	r, err := e.client.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).
-		Then(clientv3.OpPut(key, e.cfg.Name, clientv3.WithLease(lease.ID))).Commit()
+	free = func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.cfg.Call)
+		defer cancel()
+		if err := e.revoke(ctx, lease); err != nil {
+			e.cfg.Logger.Debug("etcd: the lock of defragmentation ends later", "err", err)
+		}
+	}
+	r, err := e.txn(ctx, []clientv3.Cmp{clientv3.Compare(clientv3.CreateRevision(key), "=", 0)},
+		[]clientv3.Op{clientv3.OpPut(key, e.cfg.Name, clientv3.WithLease(lease))})
 	if err != nil || !r.Succeeded {
 		free()
-		return nil, e.explain(err)
+		return nil, err
 	}
 	return free, nil
 }

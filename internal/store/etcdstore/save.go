@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -62,7 +63,7 @@ func last(changes []store.Change) []store.Change {
 // save makes the changes count. Before that it moves a batch of an earlier Save.
 func (s *Entries) save(ctx context.Context, changes []store.Change, replaces store.Revision) error {
 	changes = last(changes)
-	w := &saving{Entries: s, replaces: replaces}
+	w := &saving{Entries: s, replaces: replaces, nonce: rand.Text()}
 	defer w.drop(ctx)
 	for {
 		err := w.try(ctx, changes)
@@ -80,15 +81,19 @@ func (s *Entries) save(ctx context.Context, changes []store.Change, replaces sto
 type saving struct {
 	*Entries
 	replaces store.Revision
+	nonce    string   // of this Save
 	set      *set     // nil until something needs chunks
 	ready    []sealed // the changes with their chunks stored
 	prepared bool
 	record   record
-	counted  bool
+	sent     bool // the changes may count
+	repeated bool // they may count because of an attempt whose answer was lost
 }
 
+// drop removes what was stored for a Save that was never sent. Of the others Run removes what
+// does not count.
 func (w *saving) drop(ctx context.Context) {
-	if w.set != nil && !w.counted {
+	if w.set != nil && !w.sent {
 		w.set.drop(ctx)
 	}
 }
@@ -115,7 +120,10 @@ func (w *saving) try(ctx context.Context, changes []store.Change) error {
 		w.prepared = true
 	}
 	guards := w.guards()
-	ops := []clientv3.Op{clientv3.OpPut(w.e.keys.revision(w.part), string(w.record.encode(w.recordName())))}
+	ops := []clientv3.Op{
+		clientv3.OpPut(w.e.keys.revision(w.part), string(w.record.encode(w.recordName()))),
+		clientv3.OpPut(w.e.keys.saver(w.part), w.nonce),
+	}
 	if w.record.batch == nil {
 		ops = append(ops, w.ops(w.ready)...)
 	}
@@ -123,23 +131,26 @@ func (w *saving) try(ctx context.Context, changes []store.Change) error {
 		guards = append(guards, w.set.exists())
 		ops = append(ops, w.set.counts())
 	}
-	r, err := w.e.client.Txn(ctx).If(guards...).Then(ops...).Commit()
+	w.sent = true
+	r, err := w.e.txn(ctx, guards, ops)
 	if err != nil {
-		// Whether the changes count is not known. If they do, nothing is lost by the key that is
-		// left: it is gone with them.
-		w.counted = true
-		return w.e.explain(err)
+		return err
 	}
+	w.repeated = w.repeated || r.repeated
 	if !r.Succeeded {
 		return errGuard
 	}
-	w.counted = true
+	w.finish(ctx)
+	return nil
+}
+
+// finish moves the batch of a Save that counts.
+func (w *saving) finish(ctx context.Context) {
 	if w.record.batch != nil {
 		if err := w.move(ctx, w.record, w.ready); err != nil {
 			w.e.cfg.Logger.Debug("etcd: a batch is moved later", "part", w.part, "err", err)
 		}
 	}
-	return nil
 }
 
 // prepare stores large values in chunks, and a Save of too much as a batch.
@@ -196,22 +207,32 @@ func (s *Entries) ops(changes []sealed) []clientv3.Op {
 	return ops
 }
 
+// errLost says that a Save was made, and that others were made since.
+var errLost = errors.New("etcd: the answer was lost, and the state has changed since")
+
 // why finds which guard does not hold. It returns true if the Save can be tried again.
 func (w *saving) why(ctx context.Context) (again bool, err error) {
-	r, err := w.e.client.Txn(ctx).Then(
-		clientv3.OpGet(w.e.keys.lead()),
-		clientv3.OpGet(w.e.keys.revision(w.part)),
-	).Commit()
+	r, err := w.e.txn(ctx, nil, []clientv3.Op{
+		clientv3.OpGet(w.e.keys.lead()), clientv3.OpGet(w.e.keys.revision(w.part)), clientv3.OpGet(w.e.keys.saver(w.part)),
+	})
 	if err != nil {
-		return false, w.e.explain(err)
+		return false, err
+	}
+	rec, err := w.Entries.record(r.Responses[1].GetResponseRange().Kvs)
+	if err != nil {
+		return false, err
+	}
+	if kvs := r.Responses[2].GetResponseRange().Kvs; rec.revision == w.replaces+1 && len(kvs) > 0 && string(kvs[0].Value) == w.nonce {
+		w.finish(ctx) // the answer to the first attempt was lost
+		return false, nil
+	}
+	if w.repeated && rec.revision > w.replaces {
+		return false, errLost
 	}
 	if err := w.e.leads(w.fence, r.Responses[0].GetResponseRange().Kvs); err != nil {
 		return false, err
 	}
-	rec, err := w.Entries.record(r.Responses[1].GetResponseRange().Kvs)
 	switch {
-	case err != nil:
-		return false, err
 	case rec.revision != w.replaces:
 		return false, fmt.Errorf("%w: revision %d is current, not %d", store.ErrConflict, rec.revision, w.replaces)
 	case rec.batch == nil:
@@ -231,19 +252,19 @@ func (s *Entries) move(ctx context.Context, rec record, changes []sealed) error 
 	named := clientv3.Compare(clientv3.Value(key), "=", string(rec.encode(s.recordName())))
 	for len(changes) > 0 {
 		n := fit(changes)
-		r, err := s.e.client.Txn(ctx).If(named).Then(s.ops(changes[:n])...).Commit()
+		r, err := s.e.txn(ctx, []clientv3.Cmp{named}, s.ops(changes[:n]))
 		if err != nil || !r.Succeeded {
-			return s.e.explain(err)
+			return err
 		}
 		changes = changes[n:]
 	}
 	chunks := s.e.keys.chunksOf(rec.batch.name)
-	_, err := s.e.client.Txn(ctx).If(named).Then(
+	_, err := s.e.txn(ctx, []clientv3.Cmp{named}, []clientv3.Op{
 		clientv3.OpPut(key, string(record{revision: rec.revision}.encode(s.recordName()))),
 		clientv3.OpDelete(chunks, clientv3.WithPrefix()),
 		clientv3.OpDelete(s.e.keys.set(rec.batch.name)),
-	).Commit()
-	return s.e.explain(err)
+	})
+	return err
 }
 
 // fit returns how many of the changes, at least one, one transaction can have.

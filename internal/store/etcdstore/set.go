@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"strconv"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -30,9 +31,9 @@ var errPending = errors.New("it took too long to store its parts, and they were 
 func (e *conn) begin(ctx context.Context, guards ...clientv3.Cmp) (*set, error) {
 	s := &set{e: e, name: rand.Text()}
 	pending := e.keys.pending(s.name)
-	r, err := e.client.Txn(ctx).If(guards...).Then(clientv3.OpPut(pending, e.cfg.Name)).Commit()
+	r, err := e.txn(ctx, guards, []clientv3.Op{clientv3.OpPut(pending, e.cfg.Name)})
 	if err != nil {
-		return nil, e.explain(err)
+		return nil, err
 	}
 	if !r.Succeeded {
 		return nil, errGuard
@@ -49,9 +50,16 @@ func (s *set) exists() clientv3.Cmp {
 // counts is the operation with which the set counts.
 func (s *set) counts() clientv3.Op { return clientv3.OpDelete(s.e.keys.pending(s.name)) }
 
+// dropTimeout bounds drop, which no caller waits for gladly.
+const dropTimeout = time.Second
+
 // drop says that the set will not count. Run removes its chunks.
 func (s *set) drop(ctx context.Context) {
-	_, _ = s.e.client.Delete(context.WithoutCancel(ctx), s.e.keys.pending(s.name))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTimeout)
+	defer cancel()
+	if err := s.e.remove(ctx, s.e.keys.pending(s.name)); err != nil {
+		s.e.cfg.Logger.Debug("etcd: chunks are removed later", "err", err)
+	}
 }
 
 // add writes a value that the entry with the key owner will name.
@@ -73,9 +81,9 @@ func (s *set) add(ctx context.Context, owner string, value io.Reader) (manifest,
 		if n == 0 {
 			ops = append(ops, first)
 		}
-		r, err := s.e.client.Txn(ctx).If(s.guards...).Then(ops...).Commit()
+		r, err := s.e.txn(ctx, s.guards, ops)
 		if err != nil {
-			return m, s.e.explain(err)
+			return m, err
 		}
 		if !r.Succeeded {
 			return m, errGuard
@@ -103,9 +111,9 @@ func (e *conn) fetch(ctx context.Context, m manifest, revision int64, w io.Write
 	from, to := e.keys.chunksOf(m.name), clientv3.GetPrefixRangeEnd(e.keys.chunksOf(m.name))
 	sum, size := sha256.New(), uint64(0)
 	for {
-		r, err := e.client.Get(ctx, from, clientv3.WithRange(to), clientv3.WithLimit(chunksAtOnce), clientv3.WithRev(revision))
+		r, err := e.get(ctx, from, clientv3.WithRange(to), clientv3.WithLimit(chunksAtOnce), clientv3.WithRev(revision))
 		if err != nil {
-			return e.explain(err)
+			return err
 		}
 		for _, kv := range r.Kvs {
 			size += uint64(len(kv.Value))
