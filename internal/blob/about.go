@@ -59,6 +59,14 @@ func read(path string, most int, v any) error {
 	if err != nil {
 		return err
 	}
+	if err := decode(text, v); err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	return nil
+}
+
+// decode reads the text of a sealed form.
+func decode(text []byte, v any) error {
 	object, sealed, err := durable.Unseal(text)
 	if err == nil && !sealed {
 		err = durable.ErrDamaged
@@ -73,10 +81,7 @@ func read(path string, most int, v any) error {
 	if err == nil {
 		err = form.Decode(object, v)
 	}
-	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	return nil
+	return err
 }
 
 // pushed puts a push at the front of a list.

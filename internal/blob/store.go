@@ -43,6 +43,9 @@ type Config struct {
 	// Names bounds the names under which one archive was pushed. Older ones are forgotten.
 	// Zero means 20.
 	Names int
+	// Share shares the archives with the other controllers of the cluster. The zero Sharing
+	// means that there are none.
+	Share Sharing
 	Disk  durable.Disk
 }
 
@@ -65,6 +68,8 @@ type Store struct {
 	blobs   map[mgmt.BundleHash]Blob
 	uploads map[mgmt.BundleHash]upload
 	busy    map[mgmt.BundleHash]bool // whose files somebody is changing
+	// sharing has what is known of archives that are being shared and not stored here yet.
+	sharing map[mgmt.BundleHash][]byte
 }
 
 // upload is an archive on its way.
@@ -88,6 +93,7 @@ func (e *LimitError) Error() string { return e.Why }
 func Open(cfg Config) (*Store, error) {
 	s := &Store{
 		cfg: cfg.withDefaults(), blobs: map[mgmt.BundleHash]Blob{}, uploads: map[mgmt.BundleHash]upload{}, busy: map[mgmt.BundleHash]bool{},
+		sharing: map[mgmt.BundleHash][]byte{},
 	}
 	s.incoming = Incoming{filepath.Join(cfg.Dir, "incoming"), cfg.Disk}
 	if err := s.incoming.Make(); err != nil {
@@ -202,7 +208,7 @@ func (s *Store) Content(hash mgmt.BundleHash) (*os.File, error) {
 	return f, err
 }
 
-// Remove removes an archive.
+// Remove removes an archive, for all controllers of the cluster.
 func (s *Store) Remove(hash mgmt.BundleHash) error {
 	if err := s.claim(hash); err != nil {
 		return err
@@ -211,6 +217,16 @@ func (s *Store) Remove(hash mgmt.BundleHash) error {
 	if _, ok := s.Get(hash); !ok {
 		return ErrNone
 	}
+	if s.cfg.Share.Remove != nil {
+		if err := s.cfg.Share.Remove(string(hash)); err != nil {
+			return fmt.Errorf("remove a bundle for all controllers: %w", err)
+		}
+	}
+	return s.remove(hash)
+}
+
+// remove removes an archive here. The caller has claimed it.
+func (s *Store) remove(hash mgmt.BundleHash) error {
 	path := s.path(hash)
 	// Without the archive itself the others count for nothing.
 	if err := s.cfg.Disk.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

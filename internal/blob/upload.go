@@ -114,13 +114,10 @@ func (s *Store) givesWay(hash mgmt.BundleHash, size int64, p Push) (mgmt.BundleH
 // note adds a push to what is known of a stored archive.
 func (s *Store) note(b Blob, p Push) error {
 	b.Pushes = pushed(p, b.Pushes, s.cfg.Names)
-	if err := s.write(s.path(b.Hash)+".about", aboutForm1{1, b.Files, b.Pushes}); err != nil {
+	if err := s.share(b, nil); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.blobs[b.Hash] = b
-	return nil
+	return s.noted(b)
 }
 
 // ErrNotBegun says that bytes came for an upload that was not begun, or not since the
@@ -185,6 +182,10 @@ func (s *Store) finish(hash mgmt.BundleHash, u upload) (Progress, error) {
 	}
 	path := s.path(hash)
 	b := Blob{hash, contents.Size, len(contents.Entries), []Push{u.push}}
+	defer s.unshared(hash)
+	if err := s.share(b, func() (io.ReadCloser, error) { return s.incoming.Open(hash) }); err != nil {
+		return Progress{Offset: u.size}, err
+	}
 	if err := s.store(path, b, contents.Entries); err != nil {
 		if IsFull(err) {
 			s.drop(hash)

@@ -31,8 +31,10 @@ type AlertsConfig struct {
 	Core alerting.Config
 	// Log is the log of happenings of the controller.
 	Log *happenings.Log
-	// Dir is the directory of the state, of which nobody else knows.
+	// Dir is the directory of the state, of which nobody else knows, unless there is a Keep.
 	Dir string
+	// Keep keeps the state for the controllers of a cluster. Nil means a file in Dir.
+	Keep Keep
 	// Receivers are told. Nil tells nobody.
 	Receivers *notify.Dispatcher
 	// Samples may be nil: then no rule knows what hosts measure.
@@ -47,6 +49,25 @@ type AlertsConfig struct {
 	Pause time.Duration
 	// Logger gets the log records. Nil discards them.
 	Logger *slog.Logger
+}
+
+// Keep keeps a text. The error of its Load wraps fs.ErrNotExist if there is none.
+type Keep interface {
+	Load() ([]byte, error)
+	Save(text []byte) error
+}
+
+// alertsState is the file that keeps the state of alerts.
+type alertsState string
+
+// Load is the method of Keep.
+func (path alertsState) Load() ([]byte, error) {
+	return durable.ReadRegular(string(path), maxAlertsFile)
+}
+
+// Save is the method of Keep.
+func (path alertsState) Save(text []byte) error {
+	return durable.Replace(string(path), string(path)+".new", text)
 }
 
 // Alerts watches a cluster. Any goroutine may call Book, Ask and Changed.
@@ -86,6 +107,9 @@ func OpenAlerts(cfg AlertsConfig) (*Alerts, error) {
 		cfg: cfg, asked: make(chan alertQuestion), ended: make(chan struct{}), waiting: map[uint64]chan access.Answer{},
 		tested: make(chan alerting.Reply), shown: shownCertificates{},
 	}
+	if a.cfg.Keep == nil {
+		a.cfg.Keep = alertsState(filepath.Join(cfg.Dir, alertsFile))
+	}
 	if err := a.restore(); err != nil {
 		return nil, err
 	}
@@ -95,8 +119,12 @@ func OpenAlerts(cfg AlertsConfig) (*Alerts, error) {
 }
 
 func (a *Alerts) restore() error {
-	path := filepath.Join(a.cfg.Dir, alertsFile)
-	text, err := durable.ReadRegular(path, maxAlertsFile)
+	file, inFile := a.cfg.Keep.(alertsState)
+	path := cmp.Or(string(file), "the shared state of alerts")
+	text, err := a.cfg.Keep.Load()
+	if err != nil && !inFile && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("load the shared state of alerts: %w", err) // it is there, and the next try may have it
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		a.core, err = alerting.New(a.cfg.Core, nil)
 		return err
@@ -116,6 +144,11 @@ func (a *Alerts) restore() error {
 	}
 	if err == nil {
 		return nil
+	}
+	if !inFile {
+		a.cfg.Logger.Warn("the state of alerts is damaged: it begins anew, without silences and acknowledgements", "path", path, "err", err)
+		a.core, err = alerting.New(a.cfg.Core, nil)
+		return err
 	}
 	aside := path + ".damaged"
 	a.cfg.Logger.Warn("the state of alerts is damaged: it begins anew, without silences and acknowledgements", "path", path, "kept", aside, "err", err)
@@ -318,8 +351,7 @@ func (a *Alerts) perform(ctx context.Context, effect alerting.Effect) (*alerting
 		return a.tell(e), nil
 	case alerting.Save:
 		saved := alerting.Saved{}
-		path := filepath.Join(a.cfg.Dir, alertsFile)
-		if err := durable.Replace(path, path+".new", durable.Seal(e.State)); err != nil {
+		if err := a.cfg.Keep.Save(durable.Seal(e.State)); err != nil {
 			saved.Err = err.Error()
 		}
 		return new(alerting.Event(saved)), nil

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -249,5 +250,70 @@ func TestTheAlertsHearWhetherAClockIsKeptRight(t *testing.T) {
 		if got := daemon.HostOfAlerts(samples.Host{Instance: "a", Sample: sample}); got.Unsynced != want {
 			t.Errorf("of %s the alerts hear %+v", line, got)
 		}
+	}
+}
+
+// alertsKeep keeps the state of alerts in memory, as the controllers of a cluster share it.
+type alertsKeep struct {
+	text []byte
+	err  error
+}
+
+func (k *alertsKeep) Load() ([]byte, error) {
+	if k.text == nil && k.err == nil {
+		return nil, fs.ErrNotExist
+	}
+	return k.text, k.err
+}
+
+func (k *alertsKeep) Save(text []byte) error {
+	k.text = text
+	return nil
+}
+
+func TestTheNextControllerKnowsTheSilencesOfTheOneBefore(t *testing.T) {
+	log, err := happenings.Open(happenings.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	shared := &alertsKeep{}
+	lead := func(ask func(a *daemon.Alerts)) error {
+		a, err := daemon.OpenAlerts(daemon.AlertsConfig{Log: log, Keep: shared})
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var run sync.WaitGroup
+		run.Go(func() { daemon.RunAlerts(ctx, a, &seen{state: mgmt.Running}) })
+		ask(a)
+		cancel()
+		run.Wait()
+		return nil
+	}
+	err = lead(func(a *daemon.Alerts) {
+		who := mgmt.Principal{Name: "ann", Role: mgmt.Operator}
+		if answer, err := a.Ask(t.Context(), who, access.MakeSilence{Instance: "a", Life: time.Hour, Note: "n"}); err != nil {
+			t.Fatal(answer, err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	silences := 0
+	if err := lead(func(a *daemon.Alerts) { silences = len(a.Book().Silences) }); err != nil || silences != 1 {
+		t.Errorf("the next one knows %d silences, %v", silences, err)
+	}
+	shared.err = errors.New("no majority")
+	if err := lead(func(*daemon.Alerts) {}); err == nil || !strings.Contains(err.Error(), "load the shared state of alerts: no majority") {
+		t.Errorf("a state that cannot be read now: %v", err)
+	}
+	shared.err, shared.text = nil, []byte("{")
+	if err := lead(func(a *daemon.Alerts) { silences = len(a.Book().Silences) }); err != nil || silences != 0 {
+		t.Errorf("with a damaged state there are %d silences, %v", silences, err)
+	}
+	shared.text = durable.Seal([]byte(`{"version":99}`))
+	if err := lead(func(*daemon.Alerts) {}); err == nil {
+		t.Error("the state of a newer program is taken")
 	}
 }

@@ -39,8 +39,12 @@ type Receiver struct {
 // Config says what a Dispatcher delivers. Log and Dir are required.
 type Config struct {
 	Log *happenings.Log
-	// Dir is the directory of the cursors. New makes it.
-	Dir       string
+	// Dir is the directory of the cursors, unless there are Cursors. It is made when there is
+	// one.
+	Dir string
+	// Cursors returns what keeps the cursor of a receiver, for the controllers of a cluster.
+	// Nil means files in Dir.
+	Cursors   func(receiver string) Keep
 	Receivers []Receiver
 	// Controller is the name of the controller, for the messages.
 	Controller string
@@ -66,6 +70,9 @@ func (c Config) withDefaults() Config {
 	c.FirstRetry = cmp.Or(c.FirstRetry, time.Second)
 	c.LastRetry = cmp.Or(c.LastRetry, 5*time.Minute)
 	c.MaxRetryAfter = cmp.Or(c.MaxRetryAfter, time.Hour)
+	if c.Cursors == nil {
+		c.Cursors = func(receiver string) Keep { return cursorFile{c.Dir, receiver} }
+	}
 	if c.Chance == nil {
 		c.Chance = rand.Float64
 	}

@@ -2,7 +2,6 @@ package notify
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,21 +23,52 @@ const (
 	maxCursor = 4 << 10
 )
 
-func cursorPath(dir, name string) string { return filepath.Join(dir, name+".json") }
+// Keep keeps a text. The error of its Load wraps fs.ErrNotExist if there is none.
+type Keep interface {
+	Load() ([]byte, error)
+	Save(text []byte) error
+}
 
-func saveCursor(dir, name, log string, seq uint64) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+// cursorFile is the file with the cursor of a receiver.
+type cursorFile struct{ dir, receiver string }
+
+func (f cursorFile) path() string { return filepath.Join(f.dir, f.receiver+".json") }
+
+// Load is the method of Keep.
+func (f cursorFile) Load() ([]byte, error) {
+	text, err := durable.ReadRegular(f.path(), maxCursor)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err = &cursorError{f.path(), err}
+	}
+	return text, err
+}
+
+// Save is the method of Keep.
+func (f cursorFile) Save(text []byte) error {
+	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return err
 	}
-	path := cursorPath(dir, name)
-	return durable.Replace(path, path+".new", durable.Seal(form.Encode(cursor1{version, log, seq})))
+	return durable.Replace(f.path(), f.path()+".new", text)
+}
+
+// cursorError says that a cursor is damaged or in another form.
+type cursorError struct {
+	of  string
+	err error
+}
+
+func (e *cursorError) Error() string { return e.of + ": " + e.err.Error() }
+
+func (e *cursorError) Unwrap() error { return e.err }
+
+func saveCursor(k Keep, log string, seq uint64) error {
+	return k.Save(durable.Seal(form.Encode(cursor1{version, log, seq})))
 }
 
 // readCursor returns the number up to which a receiver was told of a log. It returns false if
-// the receiver is new, or if the log is.
-func readCursor(dir, name, log string) (seq uint64, known bool, err error) {
-	path := cursorPath(dir, name)
-	text, err := durable.ReadRegular(path, maxCursor)
+// the receiver is new, or if the log is. A *cursorError says that the cursor itself is wrong.
+func readCursor(k Keep, receiver, log string) (seq uint64, known bool, err error) {
+	text, err := k.Load()
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, false, nil
 	}
@@ -57,7 +87,11 @@ func readCursor(dir, name, log string) (seq uint64, known bool, err error) {
 		err = form.Decode(object, &c)
 	}
 	if err != nil {
-		return 0, false, fmt.Errorf("%s: %w", path, err)
+		of := "the cursor of receiver " + receiver
+		if file, ok := k.(cursorFile); ok {
+			of = file.path()
+		}
+		return 0, false, &cursorError{of, err}
 	}
 	return c.Seq, c.Log == log, nil
 }

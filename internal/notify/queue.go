@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -19,8 +20,10 @@ type queue struct {
 	Receiver
 	http *http.Client
 	cfg  Config
-	env  []string
-	log  *slog.Logger
+	// cursor keeps how far the receiver was told.
+	cursor Keep
+	env    []string
+	log    *slog.Logger
 	// wake says that there is a message.
 	wake chan struct{}
 
@@ -33,7 +36,7 @@ type queue struct {
 
 func newQueue(cfg Config, r Receiver) *queue {
 	q := &queue{
-		Receiver: r, cfg: cfg, env: cfg.Env, log: cfg.Logger.With("receiver", r.Name), wake: make(chan struct{}, 1),
+		Receiver: r, cfg: cfg, cursor: cfg.Cursors(r.Name), env: cfg.Env, log: cfg.Logger.With("receiver", r.Name), wake: make(chan struct{}, 1),
 		state: mgmt.AlertReceiver{Name: r.Name, Kind: r.Kind, Target: r.target()},
 	}
 	if r.Kind != mgmt.ReceiverCommand {
@@ -46,9 +49,12 @@ func newQueue(cfg Config, r Receiver) *queue {
 // about one that a newer zeekfleet has written.
 func (q *queue) restore() error {
 	newest := q.cfg.Log.Newest()
-	seq, known, err := readCursor(q.cfg.Dir, q.Name, q.cfg.Log.ID())
+	seq, known, err := readCursor(q.cursor, q.Name, q.cfg.Log.ID())
 	if _, newer := errors.AsType[*form.NewerError](err); newer {
 		return err
+	}
+	if _, wrong := errors.AsType[*cursorError](err); err != nil && !wrong {
+		return fmt.Errorf("how far receiver %q of alerts was told: %w", q.Name, err) // the next try may have it
 	}
 	if err != nil {
 		q.log.Warn("how far a receiver of alerts was told cannot be read: it is told of what is new", "err", err)
@@ -58,7 +64,7 @@ func (q *queue) restore() error {
 		return nil
 	}
 	q.reached = newest
-	if err := saveCursor(q.cfg.Dir, q.Name, q.cfg.Log.ID(), newest); err != nil {
+	if err := saveCursor(q.cursor, q.cfg.Log.ID(), newest); err != nil {
 		q.log.Warn("how far a receiver of alerts was told is not saved", "err", err)
 	}
 	return nil
@@ -159,7 +165,7 @@ func (q *queue) done(lost uint64, delivered bool) {
 	}
 	reached := q.reached
 	q.mu.Unlock()
-	if err := saveCursor(q.cfg.Dir, q.Name, q.cfg.Log.ID(), reached); err != nil {
+	if err := saveCursor(q.cursor, q.cfg.Log.ID(), reached); err != nil {
 		q.log.Warn("how far a receiver of alerts was told is not saved: after a restart it gets messages again", "err", err)
 	}
 }
