@@ -90,9 +90,9 @@ screenshots:
 # The tests need programs that a bare machine may lack: a C compiler for the race
 # detector, openssl for certificates and as a TLS peer with Zeek's defaults, ip for the
 # network namespaces of internal/hosts, curl and jq for the commands of docs/api.md,
-# zsh and fish for completion, systemd, dbus and util-linux for the hosts of internal/hosttest, python3 for an example of docs/operations.md, and prometheus to
-# scrape a fleet and to check what deploy has.
+# zsh and fish for completion, systemd, dbus and util-linux for the hosts of internal/hosttest, python3 for an example of docs/operations.md, prometheus to
+# scrape a fleet and to check what deploy has, and etcd as the one that a site runs.
 tools:
-	@scripts/need gcc:gcc,libc6-dev openssl:openssl ip:iproute2 nsenter:util-linux /lib/systemd/systemd:systemd dbus-daemon:dbus curl:curl jq:jq zsh:zsh fish:fish python3:python3 prometheus:prometheus promtool:prometheus
+	@scripts/need gcc:gcc,libc6-dev openssl:openssl ip:iproute2 nsenter:util-linux /lib/systemd/systemd:systemd dbus-daemon:dbus curl:curl jq:jq zsh:zsh fish:fish python3:python3 prometheus:prometheus promtool:prometheus etcd:etcd-server
 	@scripts/need chromium:chromium # for the pages
 	@scripts/need mmdebstrap:mmdebstrap rpm:rpm unshare:util-linux # for the packages
