@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/archive"
@@ -63,9 +64,14 @@ type AgentConfig struct {
 	Broker        net.Listener
 	BrokerAccepts bus.ListenConfig
 	// Controller is the host:port of the controller that the agent dials. It is
-	// empty if the agent waits for a controller.
+	// empty if the agent waits for a controller. Controllers are those that the agent
+	// dials beside it: the cluster has several.
 	Controller     string
+	Controllers    []string
 	ControllerDial bus.DialConfig
+	// ToldControllers keeps where else the controllers of the cluster are. The agent dials
+	// these, too. Its zero value keeps them in memory.
+	ToldControllers joined.Controllers
 	// Credentials are those of an agent that has joined a cluster. Bus.TLS is theirs. The
 	// agent renews its certificate. Nil means that it has not joined.
 	Credentials *Credentials
@@ -226,7 +232,11 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 		provers:    map[mgmt.PeerID]launchID{},
 		ends:       newEnds(),
 		unreadable: unreadable{},
+		obeyed:     &obeyed{},
+		peers:      map[mgmt.PeerID]bus.Peer{},
 	}
+	a.obeyed.term.Store(saved.Term)
+	a.leads = newLeads(a.obeyed, cfg.barred)
 	a.buryEnded(ctx, adopted.Ended, saved.Desired)
 	// Subscribing precedes listening and dialing, so that every handshake
 	// announces every topic.
@@ -235,25 +245,23 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	}
 	sub := endpoint.Subscribe(subscriptionQueue, a.topics()...)
 	defer sub.Close()
+	a.announces = sub.Announce
 	if cfg.Audit != nil {
 		parts.run(ctx, "audit", cfg.Audit.Run)
 	}
 	a.keepHappenings(ctx)
 	if cfg.Credentials != nil {
-		parts.run(ctx, "certificate", newRenewing(cfg.Credentials, endpoint, cfg.Renewal, cfg.Logger).run)
+		parts.run(ctx, "certificate", newRenewing(cfg.Credentials, endpoint, cfg.Renewal, newLeads(a.obeyed, cfg.barred), cfg.Logger).run)
 	}
 	parts.run(ctx, "processes", cfg.Processes.Run)
 	reapOrphans(ctx, parts, cfg.Logger)
 	parts.run(ctx, "broker listener", func(ctx context.Context) error {
 		return endpoint.Serve(ctx, cfg.Broker, cfg.BrokerAccepts)
 	})
-	if cfg.Controller != "" {
-		parts.run(ctx, "dial controller", func(ctx context.Context) error {
-			return endpoint.Dial(ctx, cfg.Controller, cfg.ControllerDial)
-		})
-	}
+	a.dials = newControllerDials(&a.cfg, endpoint, parts)
+	a.dials.begin(ctx)
 	cfg.Logger.Info("agent is live", "instance", string(cfg.Core.Name), "peer", cfg.Core.EndpointID,
-		"broker", address(cfg.Broker), "controller", cfg.Controller)
+		"broker", address(cfg.Broker), "controller", strings.Join(a.dials.all(), " "))
 	logAdoption(cfg.Logger, adopted)
 	a.runHelpers(ctx)
 	err = a.loop(ctx, sub, agent.New(cfg.Core, saved, newRand()), a.adopt(ctx, adopted, saved.Desired))
@@ -281,7 +289,7 @@ func (c AgentConfig) drain(ctx context.Context) {
 func (a *agentShell) serveStreams(ctx context.Context) error {
 	tells := &telling{
 		instance: a.cfg.Core.Name, about: a.cfg.About, book: a.book, crashes: a.cfg.Crashes, started: time.Now(), environ: os.Environ(),
-		controllers: &a.controllers, run: a.cfg.Exec,
+		controllers: &a.controllers, obeyed: a.obeyed, run: a.cfg.Exec,
 	}
 	if a.cfg.Metrics != nil {
 		tells.metricsAt = a.cfg.Metrics.Addr().String()
@@ -293,7 +301,7 @@ func (a *agentShell) serveStreams(ctx context.Context) error {
 	if a.bundles, err = a.newBundles(); err != nil {
 		return err
 	}
-	streams, err := newStreaming(&a.cfg, a.endpoint, tells.sources(), standing, a.bundles.links.opener, a.parts.task)
+	streams, err := newStreaming(&a.cfg, a.endpoint, tells.sources(), standing, a.bundles.links.opener, newLeads(a.obeyed, a.cfg.barred), a.parts.task)
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,11 @@ type agentShell struct {
 	warnedOf      map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of the last warnings
 	controllers   connectedControllers
 	bundles       *bundles
+	obeyed        *obeyed
+	leads         *leads
+	peers         map[mgmt.PeerID]bus.Peer // native peers
+	announces     func(prefixes ...string)
+	dials         *controllerDials
 }
 
 // topics returns what the agent subscribes to.
@@ -46,6 +51,10 @@ func (a *agentShell) topics() []string {
 	topics := []string{a.topic, a.cfg.NodeTopic, fleetPrepares, fleetPlans, fleetChecks, fleetSteers}
 	if a.cfg.Happenings != nil {
 		topics = append(topics, fleetTells)
+	}
+	topics = append(topics, controllersTopic(a.cfg.Core.Name))
+	if term := a.obeyed.term.Load(); term > 0 {
+		topics = append(topics, obeysTopic(term))
 	}
 	return topics
 }
@@ -130,14 +139,17 @@ func (a *agentShell) next(ctx context.Context, sub *bus.Subscription, due <-chan
 func (a *agentShell) translate(happened bus.Event) agent.Event {
 	switch ev := happened.(type) {
 	case bus.PeerAdded:
-		fleet, barred := announces(a.endpoint, ev.Peer, fleetController), a.cfg.barred(ev.Peer)
-		a.controllers.set(ev.Peer, fleet && barred == "")
-		return agent.PeerAdded{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: fleet, Barred: barred}
+		is := a.peerAnnounces(ev.Peer, ev.Topics)
+		return agent.PeerAdded{
+			Peer: mgmt.PeerID(ev.Peer.ID), Fleet: announced(ev.Topics, ev.Peer, fleetController), Barred: a.cfg.barred(ev.Peer),
+			Name: controllerName(ev.Peer), Term: is.term,
+		}
 	case bus.PeerUpdated:
-		fleet := announces(a.endpoint, ev.Peer, fleetController)
-		a.controllers.set(ev.Peer, fleet && a.cfg.barred(ev.Peer) == "")
-		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: fleet}
+		is := a.peerAnnounces(ev.Peer, ev.Topics)
+		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: announced(ev.Topics, ev.Peer, fleetController), Term: is.term}
 	case bus.PeerLost:
+		a.leads.lost(ev.Peer.ID)
+		delete(a.peers, mgmt.PeerID(ev.Peer.ID))
 		a.ends.lost(mgmt.PeerID(ev.Peer.ID))
 		a.controllers.set(ev.Peer, false)
 		delete(a.provers, mgmt.PeerID(ev.Peer.ID))
@@ -156,7 +168,7 @@ func (a *agentShell) translate(happened bus.Event) agent.Event {
 // message accepts an event only on its proper topic. Subscriptions match by
 // prefix: messages for an agent with a longer name arrive as well.
 func (a *agentShell) message(m bus.Message) agent.Event {
-	if m.Topic != a.topic && m.Topic != a.cfg.NodeTopic {
+	if m.Topic != a.topic && m.Topic != a.cfg.NodeTopic && m.Topic != controllersTopic(a.cfg.Core.Name) {
 		a.cfg.Logger.Debug("message ignored", "peer", m.From.ID, "topic", m.Topic)
 		return nil
 	}
@@ -166,7 +178,7 @@ func (a *agentShell) message(m bus.Message) agent.Event {
 		return nil
 	}
 	peer := mgmt.PeerID(m.From.ID)
-	if m.Topic == a.topic {
+	if m.Topic != a.cfg.NodeTopic {
 		if why := a.cfg.barred(m.From); why != "" {
 			a.cfg.Bus.OnRefused(refusalOf(m.From, why)) // the core answers it
 		}
@@ -217,8 +229,14 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 		a.toNodes(e)
 	case agent.Measured:
 		a.sampling.told(time.Now(), e)
-	case agent.Obeys, agent.Ordered, agent.RefusedOrder, agent.Controllers:
-		// This shell reads no terms yet, so that these do not come.
+	case agent.Obeys:
+		a.obeys(e)
+	case agent.Ordered:
+		a.ordered(e)
+	case agent.RefusedOrder:
+		a.cfg.Bus.OnRefused(refusalOf(a.peers[e.Peer], e.Reason))
+	case agent.Controllers:
+		a.dials.told(ctx, e.Addresses)
 	case agent.Drop:
 		a.endpoint.Drop(string(e.Peer), errors.New(e.Reason))
 	case agent.StoppedAll:

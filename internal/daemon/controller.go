@@ -87,6 +87,22 @@ type ControllerConfig struct {
 	Version string
 	// Streams bounds the streams of agents.
 	Streams carry.Config
+	// Endpoint is where agents and clients are connected, of NewEndpoint. It outlives the
+	// controller, which subscribes to topics while it runs, and drops its clients at the end.
+	// ServeEndpoint serves its ports. Nil means that the controller has an endpoint of its
+	// own, and serves Broker and WebSocket itself.
+	Endpoint *bus.Endpoint
+	// Term is the number of this controller's lead among the controllers of its cluster.
+	// Zero means that there are no others.
+	Term uint64
+	// TermSeen is called with a greater term that an agent has obeyed. It must return at once.
+	// Nil means that nobody wants to know.
+	TermSeen func(uint64)
+	// Addresses returns where the controllers of the cluster accept agents, as host:port.
+	// Agents are told, and they are told again when AddressesChanged has something. Nil means
+	// that agents are told nothing.
+	Addresses        func() []string
+	AddressesChanged <-chan struct{}
 	// SaveTimeout bounds a save. Zero means 5 s.
 	SaveTimeout time.Duration
 	// Logger gets the log records. Nil discards them.
@@ -152,22 +168,14 @@ func (c *Controller) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg.WebSocketServer.Admit = clientsOnly(cfg.Topic)
-	cfg.WebSocketServer.Announce = mgmt.ControllerWords
 	who := NewWho(cfg)
-	cfg.WebSocketServer.Greet = func(p bus.Peer) error {
-		_, err := who.Principal(p, p.Denied, p.Bearer)
-		return err
-	}
-	// Requests are for the controller. Other clients get them as well, as with Zeek. A
-	// client that does not read them is not dropped for that.
-	cfg.Bus.LocalTopics = append(cfg.Bus.LocalTopics, cfg.Topic)
-	endpoint, err := bus.New(cfg.Bus)
-	if err != nil {
-		return err
+	endpoint := cfg.Endpoint
+	if endpoint == nil {
+		if endpoint, err = cfg.newEndpoint(); err != nil {
+			return err
+		}
 	}
 	parts, ctx := newGroup(ctx)
-	defer parts.stop()
 
 	shell := &controllerShell{
 		cfg:        cfg,
@@ -179,15 +187,26 @@ func (c *Controller) Run(ctx context.Context) error {
 		dials:      map[mgmt.InstanceName]context.CancelFunc{},
 		unreadable: unreadable{},
 		callers:    newCallers(who, endpoint.Drop, cfg.Bus.OnRefused),
+		telling:    addressTelling{of: cfg.Addresses, agents: map[string]string{}, told: map[string][]string{}},
 	}
-	// Subscribing precedes listening, so that the handshake with the first peer
-	// announces every topic.
-	sub := endpoint.Subscribe(subscriptionQueue, cfg.AgentTopics, cfg.Topic, fleetController)
-	defer sub.Close()
-	if err := c.fetch(ctx, parts, endpoint); err != nil {
+	f, err := c.newFetching(parts, endpoint)
+	if err != nil {
+		parts.stop()
 		return err
 	}
-	reapOrphans(ctx, parts, cfg.Logger)
+	var certificates *certifying
+	if cfg.Authority != nil {
+		certificates = newCertifying(cfg.Authority, endpoint, cfg.Logger)
+	}
+	// Subscribing precedes listening, so that the handshake with the first peer announces
+	// every topic. Agents that are connected already learn the term last, and all at once.
+	sub := endpoint.Subscribe(subscriptionQueue, cfg.topics()...)
+	defer cfg.leave(endpoint, sub, parts)
+	shell.announces = sub.Announce
+	c.fetch(ctx, parts, f)
+	if cfg.Endpoint == nil {
+		reapOrphans(ctx, parts, cfg.Logger)
+	}
 	if cfg.Audit != nil {
 		parts.run(ctx, "audit", cfg.Audit.Run)
 	}
@@ -202,22 +221,23 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 	if cfg.Authority != nil {
 		parts.run(ctx, "authority", cfg.Authority.Run)
-		c := newCertifying(cfg.Authority, endpoint, cfg.Logger)
-		parts.run(ctx, "certificates of agents", c.run)
-		parts.run(ctx, "renewals", c.sign)
+		parts.run(ctx, "certificates of agents", certificates.run)
+		parts.run(ctx, "renewals", certificates.sign)
 	}
-	cfg.listen(ctx, parts, endpoint)
+	if cfg.Endpoint == nil {
+		cfg.listen(ctx, parts, endpoint, who)
+	}
 	if cfg.Authority != nil {
 		defer cfg.Authority.Changed(shell.callers.change)()
 	}
 	cfg.Logger.Info("controller is live", "peer", endpoint.ID().String(),
-		"broker", address(cfg.Broker), "websocket", address(cfg.WebSocket))
+		"broker", address(cfg.Broker), "websocket", address(cfg.WebSocket), "term", cfg.Term)
 	parts.task(func() { supervised(ctx, cfg.Service, cfg.Logger, c.standing) })
 	return shell.loop(ctx, sub, controller.New(cfg.Core, saved, newRand()))
 }
 
 // listen serves the ports of the controller.
-func (c ControllerConfig) listen(ctx context.Context, parts *group, endpoint *bus.Endpoint) {
+func (c ControllerConfig) listen(ctx context.Context, parts *group, endpoint *bus.Endpoint, who *Who) {
 	if c.Broker != nil {
 		parts.run(ctx, "broker listener", func(ctx context.Context) error {
 			return endpoint.Serve(ctx, c.Broker, c.BrokerAccepts)
@@ -225,7 +245,7 @@ func (c ControllerConfig) listen(ctx context.Context, parts *group, endpoint *bu
 	}
 	if c.WebSocket != nil {
 		parts.run(ctx, "websocket listener", func(ctx context.Context) error {
-			return endpoint.ServeWebSocket(ctx, c.WebSocket, c.WebSocketServer)
+			return endpoint.ServeWebSocket(ctx, c.WebSocket, c.clientPort(who))
 		})
 	}
 }
@@ -270,6 +290,8 @@ type controllerShell struct {
 	unreadable unreadable
 	configs    sharedConfigs
 	callers    *connected
+	telling    addressTelling
+	announces  func(prefixes ...string)
 	// conflict is the error that another controller has changed the store. The shell
 	// ends with this error when farewell comes.
 	conflict error
@@ -296,6 +318,12 @@ func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core 
 			return nil, false
 		case <-c.callers.ends.C:
 			c.callers.judgeAll(time.Now())
+			return nil, false
+		case <-c.cfg.AddressesChanged:
+			c.tellAddresses()
+			return nil, false
+		case term := <-c.port.raised:
+			c.raise(term)
 			return nil, false
 		case s := <-c.port.submitted:
 			return c.waiting.begin(s), true
@@ -324,10 +352,14 @@ func (c *controllerShell) translate(happened bus.Event) (controller.Event, bool)
 	case bus.PeerAdded:
 		c.callers.add(ev.Peer, time.Now())
 		if ev.Peer.Kind == bus.Native {
+			c.announced(ev.Peer, ev.Topics)
 			return c.peerAdded(ev.Peer), true
 		}
+	case bus.PeerUpdated:
+		c.announced(ev.Peer, ev.Topics)
 	case bus.PeerLost:
 		delete(c.unreadable, ev.Peer.ID)
+		c.telling.forget(ev.Peer.ID)
 		c.cfg.Happenings.Unfollow(mgmt.PeerID(ev.Peer.ID))
 		c.callers.remove(ev.Peer)
 		if ev.Peer.Kind == bus.Native {

@@ -13,7 +13,7 @@ type Renewer = renewer
 
 // NewRenewing returns the part of an agent that renews its certificate.
 func NewRenewing(c *Credentials, e *bus.Endpoint, log *slog.Logger) func(context.Context) error {
-	return newRenewing(c, e, joined.RenewalConfig{}, log).run
+	return newRenewing(c, e, joined.RenewalConfig{}, newLeads(&obeyed{}, func(bus.Peer) string { return "" }), log).run
 }
 
 // NewCertifying returns the two parts of a controller that renew agents' certificates.

@@ -99,26 +99,31 @@ func (f *fetching) message(ctx context.Context, m bus.Message) {
 	}
 }
 
-// fetch lets the controller ask agents for streams.
-func (c *Controller) fetch(ctx context.Context, parts *group, endpoint *bus.Endpoint) error {
+// newFetching lets the controller ask agents for streams, and subscribes. The caller must call
+// fetch.
+func (c *Controller) newFetching(parts *group, endpoint *bus.Endpoint) (*fetching, error) {
 	f, err := newFetching(c.cfg.Streams, endpoint, c.cfg.Logger)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if c.cfg.Bundles != nil {
 		if f.bundles, err = c.newBundleServing(f, parts.task); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	f.subscribe()
 	c.port.fetching.Store(f)
+	return f, nil
+}
+
+// fetch runs what asks agents for streams.
+func (c *Controller) fetch(ctx context.Context, parts *group, f *fetching) {
 	parts.run(ctx, "streams", f.run)
 	if c.cfg.Samples != nil {
 		c.port.follows = newFollowing(c.cfg.Samples)
 		parts.run(ctx, "samples", func(ctx context.Context) error { return c.followSamples(ctx, c.port.follows) })
 	}
 	parts.run(ctx, "facts of hosts", func(ctx context.Context) error { return c.port.hosts.follow(ctx, c.askHost) })
-	return nil
 }
 
 // Stream asks the agent of an instance for a stream, on behalf of a user. parameters are

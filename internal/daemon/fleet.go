@@ -29,6 +29,11 @@ const (
 	fleetSteers = fleetTopics + "/agent/steer/"
 )
 
+// announced reports whether a peer had announced this topic of ours, as announces does.
+func announced(topics bus.Topics, peer bus.Peer, topic string) bool {
+	return peer.Kind == bus.Native && topics.Want(topic) && !topics.Want(fleetTopics)
+}
+
 // announces reports whether the peer subscribes to this topic of ours. A peer
 // that subscribes to a shorter prefix says nothing about itself.
 func announces(e *bus.Endpoint, peer bus.Peer, topic string) bool {

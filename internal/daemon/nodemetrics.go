@@ -188,7 +188,7 @@ func heldBy(inode uint64, pid int) error {
 func (t *telling) ownMetrics(context.Context) ([]byte, error) {
 	state := t.book.agentState()
 	state.Version, state.LimitsBy = t.about.Version, t.about.LimitsBy
-	state.Controllers = t.controllers.count()
+	state.Controllers, state.Term = t.controllers.count(), t.obeyed.term.Load()
 	if t.streams != nil {
 		state.Streams = t.streams()
 	}

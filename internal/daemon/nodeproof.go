@@ -107,7 +107,7 @@ func (c AgentConfig) barredByName(p bus.Peer) string {
 		return ""
 	case c.ControllersIdentified:
 		return fmt.Sprintf("tls.identities says which certificates are controllers', and that of %s is none of them", certificateName(p.Certificate))
-	case !p.Dialed && c.Controller != "":
+	case !p.Dialed && c.dials():
 		return "the agent takes orders from the controller that it connects to; for others set agent.controller_names"
 	case !p.Dialed:
 		return fmt.Sprintf("every agent has a certificate of the same authority, and %s is not known to be the controller's; "+

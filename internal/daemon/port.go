@@ -20,6 +20,7 @@ type port struct {
 	submitted chan *submission
 	withdrawn chan mgmt.PeerID // the asker of a submission that is not waited for
 	snapshots chan snapshot
+	raised    chan uint64   // greater terms of the same lead
 	ended     chan struct{} // is closed when the controller has ended
 	askers    atomic.Uint64 // counts them
 	stirs     stirs
@@ -86,7 +87,7 @@ type snapshot chan *mgmt.Snapshot
 func newPort() *port {
 	return &port{
 		submitted: make(chan *submission), withdrawn: make(chan mgmt.PeerID),
-		snapshots: make(chan snapshot), hosts: newKnownHosts(), ended: make(chan struct{}),
+		snapshots: make(chan snapshot), raised: make(chan uint64), hosts: newKnownHosts(), ended: make(chan struct{}),
 	}
 }
 

@@ -35,6 +35,8 @@ type renewing struct {
 	log         *slog.Logger
 	machine     *joined.Renewal
 	controllers []string // the peers that can be asked
+	leads       *leads
+	peers       map[string]bus.Peer // those of controllers
 	// shown are the certificates that the controllers have shown, by peer.
 	shown map[string]*x509.Certificate
 	asked *renewal // nil: nobody was asked
@@ -49,12 +51,12 @@ type renewal struct {
 }
 
 // newRenewing subscribes. The caller must call run.
-func newRenewing(c *Credentials, endpoint *bus.Endpoint, cfg joined.RenewalConfig, log *slog.Logger) *renewing {
+func newRenewing(c *Credentials, endpoint *bus.Endpoint, cfg joined.RenewalConfig, leads *leads, log *slog.Logger) *renewing {
 	topic := certificatesTopic(c.Held().Instance)
 	return &renewing{
 		credentials: c, endpoint: endpoint, topic: topic, log: log, machine: joined.NewRenewal(cfg),
-		shown: map[string]*x509.Certificate{},
-		sub:   endpoint.Subscribe(0, topic),
+		shown: map[string]*x509.Certificate{}, leads: leads, peers: map[string]bus.Peer{},
+		sub: endpoint.Subscribe(0, topic),
 	}
 }
 
@@ -110,6 +112,10 @@ func (r *renewing) step(ev joined.RenewalEvent) {
 
 // ask asks a controller for a new certificate, for a new key.
 func (r *renewing) ask() error {
+	peer, err := r.leader()
+	if err != nil {
+		return err
+	}
 	held := r.credentials.Held()
 	next, err := joined.NewPending(held.Instance, held.Controller)
 	if err != nil {
@@ -120,7 +126,7 @@ func (r *renewing) ask() error {
 		return err
 	}
 	r.count++
-	asked := &renewal{id: mgmt.ReqID("renew-" + strconv.Itoa(r.count)), peer: r.controllers[0], key: next.Key}
+	asked := &renewal{id: mgmt.ReqID("renew-" + strconv.Itoa(r.count)), peer: peer, key: next.Key}
 	msg := mgmt.RenewCertificateRequest{ReqID: asked.id, Key: string(request.Key)}
 	if held.NodesOutdated(time.Now()) {
 		// Nodes that run have read their key, and new ones may start at any moment. So the
@@ -141,14 +147,35 @@ func (r *renewing) ask() error {
 	return nil
 }
 
+// leader returns the controller that is asked: the one with the greatest term, if there are
+// several.
+func (r *renewing) leader() (string, error) {
+	best, why := "", "no controller is connected"
+	for _, id := range r.controllers {
+		if refusal := r.leads.refusal(r.peers[id]); refusal != "" {
+			why = refusal
+		} else if best == "" || r.leads.peers[id].term > r.leads.peers[best].term {
+			best = id
+		}
+	}
+	if best == "" {
+		return "", errors.New(why)
+	}
+	return best, nil
+}
+
 // heard handles an event of the bus.
 func (r *renewing) heard(happened bus.Event) {
 	switch ev := happened.(type) {
 	case bus.PeerAdded:
+		r.leads.heard(ev.Peer, ev.Topics)
 		r.peer(ev.Peer)
 	case bus.PeerUpdated:
+		r.leads.heard(ev.Peer, ev.Topics)
 		r.peer(ev.Peer)
 	case bus.PeerLost:
+		r.leads.lost(ev.Peer.ID)
+		delete(r.peers, ev.Peer.ID)
 		delete(r.shown, ev.Peer.ID)
 		r.lost(ev.Peer.ID)
 	case bus.Message:
@@ -166,6 +193,7 @@ func (r *renewing) peer(p bus.Peer) {
 		r.lost(p.ID)
 		return
 	}
+	r.peers[p.ID] = p
 	if !slices.Contains(r.controllers, p.ID) {
 		r.controllers = append(r.controllers, p.ID)
 		r.step(joined.Connected{Yes: true})
@@ -194,6 +222,10 @@ func (r *renewing) message(m bus.Message) {
 	msg, err := codec.Decode(m.Value)
 	if err != nil {
 		r.log.Warn("message about certificates is not understood", "peer", m.From.ID, "err", err)
+		return
+	}
+	if why := r.leads.refusal(m.From); why != "" {
+		r.log.Warn("message about certificates refused", "peer", m.From.ID, "err", why)
 		return
 	}
 	switch msg := msg.(type) {

@@ -30,15 +30,16 @@ type streaming struct {
 	standing *carry.Server
 	stands   map[mgmt.StreamKind]carry.Source
 	reads    *carry.Opener // of what the agent asks of controllers
+	leads    *leads
 }
 
 // newStreaming subscribes. The caller must call run. start runs a task in a goroutine for
 // which somebody waits. sources and standing are different kinds.
 func newStreaming(
-	cfg *AgentConfig, endpoint *bus.Endpoint, sources, standing map[mgmt.StreamKind]carry.Source, reads *carry.Opener, start func(func()),
+	cfg *AgentConfig, endpoint *bus.Endpoint, sources, standing map[mgmt.StreamKind]carry.Source, reads *carry.Opener, leads *leads, start func(func()),
 ) (*streaming, error) {
 	s := &streaming{cfg: cfg, endpoint: endpoint, topic: bytesTopic(cfg.Core.Name), log: cfg.Logger, stands: standing}
-	s.reads = reads
+	s.reads, s.leads = reads, leads
 	send := func(peer string, msg mgmt.Message) bool { return endpoint.PublishTo(peer, s.topic, codec.Encode(msg)) }
 	var err error
 	if s.server, err = carry.NewServer(cfg.Streams, send, sources, start); err != nil {
@@ -59,15 +60,28 @@ func (s *streaming) run(ctx context.Context) error {
 			return context.Cause(ctx)
 		case happened := <-s.sub.Events():
 			switch ev := happened.(type) {
+			case bus.PeerAdded:
+				s.leads.heard(ev.Peer, ev.Topics)
+			case bus.PeerUpdated:
+				had := s.leads.peers[ev.Peer.ID]
+				if is := s.leads.heard(ev.Peer, ev.Topics); had.fleet && !is.fleet || had.term > 0 && is.term == 0 {
+					s.end(ev.Peer.ID) // it reads and sends none of its earlier lead
+				}
 			case bus.PeerLost:
-				s.server.Lost(ev.Peer.ID)
-				s.standing.Lost(ev.Peer.ID)
-				s.reads.Lost(func(peer string) bool { return peer == ev.Peer.ID })
+				s.leads.lost(ev.Peer.ID)
+				s.end(ev.Peer.ID)
 			case bus.Message:
 				s.message(ctx, ev)
 			}
 		}
 	}
+}
+
+// end ends the streams with a peer.
+func (s *streaming) end(id string) {
+	s.server.Lost(id)
+	s.standing.Lost(id)
+	s.reads.Lost(func(peer string) bool { return peer == id })
 }
 
 // message hears those who may give orders to the agent.
@@ -85,7 +99,11 @@ func (s *streaming) message(ctx context.Context, m bus.Message) {
 		return
 	}
 	if open, ok := msg.(mgmt.StreamOpen); ok {
-		if why := s.cfg.barred(m.From); why != "" {
+		why := s.cfg.barred(m.From)
+		if why == "" {
+			why = s.leads.refusal(m.From)
+		}
+		if why != "" {
 			s.cfg.Bus.OnRefused(refusalOf(m.From, why))
 			s.endpoint.PublishTo(m.From.ID, s.topic, codec.Encode(mgmt.StreamEnd{Stream: open.Stream, Code: mgmt.StreamForbidden, Error: why}))
 			return

@@ -54,6 +54,7 @@ type telling struct {
 	run      func(context.Context, mgmt.ExecQuery) (mgmt.ExecReport, error) // a command of the host; nil: none
 
 	controllers *connectedControllers
+	obeyed      *obeyed
 	streams     func() int              // how many are being sent; nil: nobody knows
 	sample      func() *mgmt.HostSample // the newest, or nil
 	metricsAt   string                  // where the agent itself serves metrics; empty: nowhere

@@ -13,6 +13,8 @@ type AgentState struct {
 	LimitsBy string
 	// Controllers are those that are connected and that the agent obeys.
 	Controllers int
+	// Term is that of the controller which the agent obeys. Zero means that it has none.
+	Term uint64
 	// Streams are those that are being sent.
 	Streams int
 	Nodes   []AgentNode
@@ -33,6 +35,7 @@ var (
 	agentInfo        = Family{"zeekfleet_agent_build_info", Gauge, "", []string{"version", "goversion"}, "1. What this agent was built from."}
 	agentLimits      = Family{"zeekfleet_agent_limits_info", Gauge, "", []string{"by"}, "1. What bounds the nodes: systemd, cgroup or rlimit."}
 	agentControllers = Family{"zeekfleet_agent_controllers", Gauge, "", nil, "Controllers that are connected with the agent."}
+	agentTerm        = Family{"zeekfleet_agent_term", Gauge, "", nil, "Number of the lead of the controller that the agent obeys; 0 without several controllers."}
 	agentStreams     = Family{"zeekfleet_agent_streams", Gauge, "", nil, "Streams that the agent is sending."}
 	agentNodeUp      = Family{"zeekfleet_agent_node_up", Gauge, "", []string{"node"}, "Whether the node is RUNNING."}
 	agentNodes       = Family{"zeekfleet_agent_nodes", Gauge, "", []string{"state"}, "Nodes in this state."}
@@ -46,7 +49,7 @@ var (
 // AgentFamilies are those of an agent, beside those of Go and of processes.
 func AgentFamilies() []*Family {
 	return []*Family{
-		&agentInfo, &agentLimits, &agentControllers, &agentStreams, &agentNodes, &agentNodeUp, &agentStarts, &agentCrashes,
+		&agentInfo, &agentLimits, &agentControllers, &agentTerm, &agentStreams, &agentNodes, &agentNodeUp, &agentStarts, &agentCrashes,
 		&agentNodeCPU, &agentNodeMemory, &agentSampled,
 	}
 }
@@ -57,6 +60,7 @@ func Agent(state AgentState) ([]byte, error) {
 	s.add(&agentInfo, 1, built(state.Version))
 	s.add(&agentLimits, 1, labels("by", state.LimitsBy))
 	s.add(&agentControllers, float64(state.Controllers), "")
+	s.add(&agentTerm, float64(state.Term), "")
 	s.add(&agentStreams, float64(state.Streams), "")
 	states := map[mgmt.State]int{}
 	sort.Slice(state.Nodes, func(i, j int) bool { return state.Nodes[i].Node < state.Nodes[j].Node })

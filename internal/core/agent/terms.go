@@ -42,16 +42,21 @@ func (ts *terms) newTerm(p *peer, term uint64) (changed bool) {
 }
 
 // refusal returns why the agent does not obey a peer because of terms, or nothing.
-func (ts *terms) refusal(p *peer) string {
+func (ts *terms) refusal(p *peer) string { return WhyNotObeyed(p.called(), p.term, p.hasLed, ts.known) }
+
+// WhyNotObeyed returns why an agent that has obeyed a term does not obey a controller, or
+// nothing. term is what the controller announces, and hasLed says that it has announced a term
+// on this connection.
+func WhyNotObeyed(controller string, term uint64, hasLed bool, obeyed uint64) string {
 	switch {
-	case p.term == 0 && p.hasLed:
-		return fmt.Sprintf("controller %s leads no longer", p.called())
-	case p.term == 0 || p.term == ts.known:
+	case term == 0 && hasLed:
+		return fmt.Sprintf("controller %s leads no longer", controller)
+	case term == 0 || term == obeyed:
 		return ""
-	case p.term < ts.known:
-		return fmt.Sprintf("controller %s led in term %d, and this agent obeys term %d", p.called(), p.term, ts.known)
+	case term < obeyed:
+		return fmt.Sprintf("controller %s led in term %d, and this agent obeys term %d", controller, term, obeyed)
 	}
-	return fmt.Sprintf("this agent could not save that it obeys controller %s in term %d; it tries again", p.called(), p.term)
+	return fmt.Sprintf("this agent could not save that it obeys controller %s in term %d; it tries again", controller, term)
 }
 
 // called names a controller for people.
