@@ -83,6 +83,8 @@ type Joined struct {
 	NodeCertificate string    `json:"node_certificate,omitempty"`
 	NodeAuthorities string    `json:"node_authorities,omitempty"`
 	Expires         time.Time `json:"expires"`
+	// Controllers are empty if the cluster has one controller.
+	Controllers []string `json:"controllers,omitempty" doc:"Where the controllers of the cluster accept agents, as host:port, if there are several."`
 }
 
 // Certificate is a certificate that was signed now.

@@ -95,7 +95,7 @@ type joinFlags struct {
 }
 
 func (j *joinFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&j.address, "join", "", "first join the cluster of the controller at `HOST[:PORT]`; an agent that has joined already only notes the address")
+	cmd.Flags().StringVar(&j.address, "join", "", "first join the cluster of the controller at `HOST[:PORT]`, or of several with commas; an agent that has joined already only notes the address")
 	j.addToken(cmd)
 }
 

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +30,7 @@ type apiServer struct {
 	agents, nodes identity.Authority
 	ahead         time.Duration // of the server's clock, when it signs for agents
 	refuses       string
+	controllers   []string
 	asked         []api.JoinRequest
 	address       string
 	token         string
@@ -72,7 +75,7 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	json.NewEncoder(w).Encode(api.Joined{
-		Cluster: s.cluster, Instance: "sensor-1", BrokerPort: 2250,
+		Cluster: s.cluster, Instance: "sensor-1", BrokerPort: 2250, Controllers: s.controllers,
 		Certificate: s.sign(s.agents, identity.Agent, asked.Key), Authorities: string(identity.CertPEM(s.agents.Cert)),
 		NodeCertificate: s.sign(s.nodes, identity.Node, asked.NodeKey), NodeAuthorities: string(identity.CertPEM(s.nodes.Cert)),
 	})
@@ -312,5 +315,48 @@ func TestAgentWithoutCertificateShowsItsZeekNodesTheirs(t *testing.T) {
 		if want := transport == settings.TransportAuto; shows != want || (p.Facts.Exposed() == "") != want {
 			t.Errorf("%s: shows %t, exposed %q", transport, shows, p.Facts.Exposed())
 		}
+	}
+}
+
+func TestAgentJoinsThroughTheFirstControllerThatAnswers(t *testing.T) {
+	s := newAPIServer(t)
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone.Close()
+	for name, tt := range map[string]struct {
+		answer, want []string
+		address      string
+	}{
+		"that one knows the others":  {[]string{"10.0.0.1:2150", "10.0.0.2:2150"}, []string{"10.0.0.1:2150", "10.0.0.2:2150"}, gone.Addr().String() + ", " + s.address},
+		"they are those of the line": {nil, []string{"192.0.2.1:2250", "127.0.0.1:2250"}, s.address + ",192.0.2.1"},
+		"there is one controller":    {nil, nil, s.address},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.controllers = tt.answer
+			dir := t.TempDir()
+			if log, err := s.joining(t, dir, func(j *app.Joining) { j.Address = tt.address }); err != nil {
+				t.Fatalf("%v, %s", err, log)
+			}
+			held, err := joined.DirIn(dir).Load()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := joined.DirIn(dir).Controllers(held.Cluster).Load()
+			slices.Sort(got)
+			slices.Sort(tt.want)
+			if err != nil || held.Controller != "127.0.0.1:2250" || !slices.Equal(got, tt.want) {
+				t.Errorf("it dials %s and %q, want %q; %v", held.Controller, got, tt.want, err)
+			}
+		})
+	}
+	if _, err := s.joining(t, t.TempDir(), func(j *app.Joining) { j.Address = gone.Addr().String() + "," + gone.Addr().String() }); err == nil || !strings.Contains(err.Error(), gone.Addr().String()+": ") {
+		t.Errorf("nobody answers: %v", err)
+	}
+	s.refuses = "the token was used"
+	before := len(s.asked)
+	if _, err := s.joining(t, t.TempDir(), func(j *app.Joining) { j.Address = s.address + "," + s.address }); err == nil || len(s.asked) != before+1 {
+		t.Errorf("a refusal counts for all controllers: %v, asked %d times", err, len(s.asked)-before)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/hosttool"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/joined"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
 	"github.com/zeekfleet/zeekfleet/internal/machine"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -247,6 +248,10 @@ func (a *Agent) connect(set settings.Agent) {
 		a.BrokerAccepts.Certificate = nodes.AgentCertificate
 	}
 	a.Controller, a.Insecure = set.Controller, set.Insecure
+	a.Controllers, a.ToldControllers = set.Controllers, joined.ControllersIn(set.Directory, "")
+	if a.Credentials != nil {
+		a.ToldControllers = joined.Dir(set.Joined).Controllers(a.Credentials.Held().Cluster)
+	}
 	a.ControllerDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}
 	if a.Credentials != nil {
 		// A controller of this host, too, renews the certificate that it is shown.

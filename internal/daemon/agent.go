@@ -232,11 +232,8 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 		provers:    map[mgmt.PeerID]launchID{},
 		ends:       newEnds(),
 		unreadable: unreadable{},
-		obeyed:     &obeyed{},
-		peers:      map[mgmt.PeerID]bus.Peer{},
 	}
-	a.obeyed.term.Store(saved.Term)
-	a.leads = newLeads(a.obeyed, cfg.barred)
+	a.obedience = newObedience(a, saved.Term)
 	a.buryEnded(ctx, adopted.Ended, saved.Desired)
 	// Subscribing precedes listening and dialing, so that every handshake
 	// announces every topic.
@@ -245,13 +242,13 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	}
 	sub := endpoint.Subscribe(subscriptionQueue, a.topics()...)
 	defer sub.Close()
-	a.announces = sub.Announce
+	a.obedience.announces = sub.Announce
 	if cfg.Audit != nil {
 		parts.run(ctx, "audit", cfg.Audit.Run)
 	}
 	a.keepHappenings(ctx)
 	if cfg.Credentials != nil {
-		parts.run(ctx, "certificate", newRenewing(cfg.Credentials, endpoint, cfg.Renewal, newLeads(a.obeyed, cfg.barred), cfg.Logger).run)
+		parts.run(ctx, "certificate", newRenewing(cfg.Credentials, endpoint, cfg.Renewal, newLeads(a.obedience.obeyed, cfg.barred), cfg.Logger).run)
 	}
 	parts.run(ctx, "processes", cfg.Processes.Run)
 	reapOrphans(ctx, parts, cfg.Logger)
@@ -262,8 +259,7 @@ func RunAgent(ctx context.Context, cfg AgentConfig) error {
 	a.dials.begin(ctx)
 	cfg.Logger.Info("agent is live", "instance", string(cfg.Core.Name), "peer", cfg.Core.EndpointID,
 		"broker", address(cfg.Broker), "controller", strings.Join(a.dials.all(), " "))
-	logAdoption(cfg.Logger, adopted)
-	a.runHelpers(ctx)
+	a.runHelpers(ctx, adopted)
 	err = a.loop(ctx, sub, agent.New(cfg.Core, saved, newRand()), a.adopt(ctx, adopted, saved.Desired))
 	if errors.Is(err, errStopped) {
 		parts.stop() // also ends the archiver, and waits for the burials
@@ -289,7 +285,7 @@ func (c AgentConfig) drain(ctx context.Context) {
 func (a *agentShell) serveStreams(ctx context.Context) error {
 	tells := &telling{
 		instance: a.cfg.Core.Name, about: a.cfg.About, book: a.book, crashes: a.cfg.Crashes, started: time.Now(), environ: os.Environ(),
-		controllers: &a.controllers, obeyed: a.obeyed, run: a.cfg.Exec,
+		controllers: &a.controllers, obeyed: a.obedience.obeyed, run: a.cfg.Exec,
 	}
 	if a.cfg.Metrics != nil {
 		tells.metricsAt = a.cfg.Metrics.Addr().String()
@@ -301,7 +297,7 @@ func (a *agentShell) serveStreams(ctx context.Context) error {
 	if a.bundles, err = a.newBundles(); err != nil {
 		return err
 	}
-	streams, err := newStreaming(&a.cfg, a.endpoint, tells.sources(), standing, a.bundles.links.opener, newLeads(a.obeyed, a.cfg.barred), a.parts.task)
+	streams, err := newStreaming(&a.cfg, a.endpoint, tells.sources(), standing, a.bundles.links.opener, newLeads(a.obedience.obeyed, a.cfg.barred), a.parts.task)
 	if err != nil {
 		return err
 	}
@@ -314,7 +310,8 @@ func (a *agentShell) serveStreams(ctx context.Context) error {
 }
 
 // runHelpers starts the parts that work beside the loop.
-func (a *agentShell) runHelpers(ctx context.Context) {
+func (a *agentShell) runHelpers(ctx context.Context, adopted proc.Adoption) {
+	logAdoption(a.cfg.Logger, adopted)
 	a.parts.task(func() {
 		supervised(ctx, a.cfg.Service, a.cfg.Logger, func(ctx context.Context) (string, error) {
 			text, _ := a.health(ctx)

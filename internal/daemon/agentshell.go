@@ -39,10 +39,7 @@ type agentShell struct {
 	warnedOf      map[mgmt.NodeName]mgmt.ClusterEndpoint // the cluster of the last warnings
 	controllers   connectedControllers
 	bundles       *bundles
-	obeyed        *obeyed
-	leads         *leads
-	peers         map[mgmt.PeerID]bus.Peer // native peers
-	announces     func(prefixes ...string)
+	obedience     obedience
 	dials         *controllerDials
 }
 
@@ -53,7 +50,7 @@ func (a *agentShell) topics() []string {
 		topics = append(topics, fleetTells)
 	}
 	topics = append(topics, controllersTopic(a.cfg.Core.Name))
-	if term := a.obeyed.term.Load(); term > 0 {
+	if term := a.obedience.term.Load(); term > 0 {
 		topics = append(topics, obeysTopic(term))
 	}
 	return topics
@@ -139,17 +136,16 @@ func (a *agentShell) next(ctx context.Context, sub *bus.Subscription, due <-chan
 func (a *agentShell) translate(happened bus.Event) agent.Event {
 	switch ev := happened.(type) {
 	case bus.PeerAdded:
-		is := a.peerAnnounces(ev.Peer, ev.Topics)
+		is := a.obedience.heard(ev.Peer, ev.Topics)
 		return agent.PeerAdded{
 			Peer: mgmt.PeerID(ev.Peer.ID), Fleet: announced(ev.Topics, ev.Peer, fleetController), Barred: a.cfg.barred(ev.Peer),
 			Name: controllerName(ev.Peer), Term: is.term,
 		}
 	case bus.PeerUpdated:
-		is := a.peerAnnounces(ev.Peer, ev.Topics)
+		is := a.obedience.heard(ev.Peer, ev.Topics)
 		return agent.PeerUpdated{Peer: mgmt.PeerID(ev.Peer.ID), Fleet: announced(ev.Topics, ev.Peer, fleetController), Term: is.term}
 	case bus.PeerLost:
-		a.leads.lost(ev.Peer.ID)
-		delete(a.peers, mgmt.PeerID(ev.Peer.ID))
+		a.obedience.lost(ev.Peer)
 		a.ends.lost(mgmt.PeerID(ev.Peer.ID))
 		a.controllers.set(ev.Peer, false)
 		delete(a.provers, mgmt.PeerID(ev.Peer.ID))
@@ -230,11 +226,11 @@ func (a *agentShell) perform(ctx context.Context, effect agent.Effect) (*agent.E
 	case agent.Measured:
 		a.sampling.told(time.Now(), e)
 	case agent.Obeys:
-		a.obeys(e)
+		a.obedience.obeys(e)
 	case agent.Ordered:
-		a.ordered(e)
+		a.obedience.ordered(e)
 	case agent.RefusedOrder:
-		a.cfg.Bus.OnRefused(refusalOf(a.peers[e.Peer], e.Reason))
+		a.obedience.refused(e)
 	case agent.Controllers:
 		a.dials.told(ctx, e.Addresses)
 	case agent.Drop:

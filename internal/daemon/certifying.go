@@ -65,6 +65,14 @@ func newCertifying(authority renewer, endpoint *bus.Endpoint, log *slog.Logger) 
 	}
 }
 
+// newCertifying returns the part that renews certificates, or nil without an authority.
+func (c ControllerConfig) newCertifying(endpoint *bus.Endpoint) *certifying {
+	if c.Authority == nil {
+		return nil
+	}
+	return newCertifying(c.Authority, endpoint, c.Logger)
+}
+
 func (c *certifying) run(ctx context.Context) error {
 	defer c.sub.Close()
 	changed := make(chan struct{}, 1)

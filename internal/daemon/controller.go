@@ -169,11 +169,9 @@ func (c *Controller) Run(ctx context.Context) error {
 		return err
 	}
 	who := NewWho(cfg)
-	endpoint := cfg.Endpoint
-	if endpoint == nil {
-		if endpoint, err = cfg.newEndpoint(); err != nil {
-			return err
-		}
+	endpoint, err := cfg.endpoint()
+	if err != nil {
+		return err
 	}
 	parts, ctx := newGroup(ctx)
 
@@ -194,10 +192,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		parts.stop()
 		return err
 	}
-	var certificates *certifying
-	if cfg.Authority != nil {
-		certificates = newCertifying(cfg.Authority, endpoint, cfg.Logger)
-	}
+	certificates := cfg.newCertifying(endpoint)
 	// Subscribing precedes listening, so that the handshake with the first peer announces
 	// every topic. Agents that are connected already learn the term last, and all at once.
 	sub := endpoint.Subscribe(subscriptionQueue, cfg.topics()...)

@@ -28,6 +28,7 @@ func NewGreeted(ctx context.Context, callers Callers, launcher launch.Launcher) 
 		parts: parts,
 		ends:  newEnds(),
 	}
+	a.obedience = newObedience(a, 0)
 	a.adopt(ctx, proc.Adoption{Unseen: []proc.Unseen{{Name: "unseen", Launch: 1}}}, mgmt.Configuration{})
 	id := launchID{"starting", 2}
 	a.nodes[id] = &launched{launchID: id, awaited: true}

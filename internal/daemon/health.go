@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
@@ -22,10 +26,32 @@ func (a *agentShell) health(ctx context.Context) (text string, well bool) {
 	}
 	select {
 	case h := <-answer:
-		return healthText(h)
+		text, well = healthText(h)
+		return a.obedience.withLead(a.endpoint, text), well
 	case <-ctx.Done():
 		return "the agent does not answer", false
 	}
+}
+
+// withLead adds the controller that the agent obeys, if the cluster has several, and who else is
+// connected.
+func (o *obeyed) withLead(endpoint *bus.Endpoint, text string) string {
+	obeys := o.text()
+	if obeys == "" {
+		return text
+	}
+	text += ", obeys " + obeys
+	var others []string
+	for _, p := range endpoint.Peers() {
+		if name, ok := strings.CutPrefix(p.Identity, string(identity.Controller)+"/"); ok && name != o.leaderName() {
+			others = append(others, name)
+		}
+	}
+	if len(others) > 0 {
+		slices.Sort(others)
+		text += ", also connected: " + mgmt.FewTexts(others, mgmt.MaxControllers, ", ")
+	}
+	return text
 }
 
 func healthText(h agent.Health) (text string, well bool) {

@@ -21,6 +21,14 @@ func NewEndpoint(cfg ControllerConfig) (*bus.Endpoint, error) {
 	return cfg.withDefaults().newEndpoint()
 }
 
+// endpoint returns the endpoint of the config, or a new one.
+func (c ControllerConfig) endpoint() (*bus.Endpoint, error) {
+	if c.Endpoint != nil {
+		return c.Endpoint, nil
+	}
+	return c.newEndpoint()
+}
+
 func (c ControllerConfig) newEndpoint() (*bus.Endpoint, error) {
 	// Requests are for the controller. Other clients get them as well, as with Zeek. A
 	// client that does not read them is not dropped for that.

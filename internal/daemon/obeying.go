@@ -18,6 +18,14 @@ type obeyed struct {
 	leader atomic.Pointer[string] // its name; nil: nobody has led since the agent started
 }
 
+// leaderName is the name of the controller that the agent obeys, or empty.
+func (o *obeyed) leaderName() string {
+	if name := o.leader.Load(); name != nil {
+		return *name
+	}
+	return ""
+}
+
 // text names the term, and the controller if it is known. It is empty without a term.
 func (o *obeyed) text() string {
 	term, leader := o.term.Load(), o.leader.Load()
@@ -86,53 +94,79 @@ func controllerName(p bus.Peer) string {
 	return p.ID
 }
 
-// peerAnnounces returns what the core must know of a peer.
-func (a *agentShell) peerAnnounces(p bus.Peer, topics bus.Topics) lead {
-	a.peers[mgmt.PeerID(p.ID)] = p
-	is := a.leads.heard(p, topics)
-	obeyed := is.fleet && a.leads.refusal(p) == "" // or when its term was saved
-	a.controllers.set(p, obeyed)
-	if !obeyed {
-		a.teller.Forget(mgmt.PeerID(p.ID))
-	}
+// obedience is what the shell of an agent does about terms. It belongs to the goroutine of the
+// agent's loop.
+type obedience struct {
+	*obeyed
+	shell     *agentShell
+	leads     *leads
+	peers     map[mgmt.PeerID]bus.Peer // native peers
+	announces func(prefixes ...string)
+}
+
+func newObedience(a *agentShell, saved uint64) obedience {
+	o := obedience{obeyed: &obeyed{}, shell: a, peers: map[mgmt.PeerID]bus.Peer{}}
+	o.term.Store(saved)
+	o.leads = newLeads(o.obeyed, a.cfg.barred)
+	return o
+}
+
+// heard takes what a peer announces, and returns what the core must know of it.
+func (o *obedience) heard(p bus.Peer, topics bus.Topics) lead {
+	o.peers[mgmt.PeerID(p.ID)] = p
+	is := o.leads.heard(p, topics)
+	o.consider(p)
 	return is
 }
 
-// obeys announces the term of the controller that the agent obeys from now on.
-func (a *agentShell) obeys(e agent.Obeys) {
-	a.obeyed.leader.Store(&e.Controller)
-	a.obeyed.term.Store(e.Term)
-	a.announces(obeysTopic(e.Term))
-	for id, p := range a.peers {
-		is := a.leads.peers[p.ID]
-		obeyed := is.fleet && a.leads.refusal(p) == ""
-		a.controllers.set(p, obeyed)
-		if !obeyed {
-			a.teller.Forget(id)
-			a.bundles.links.opener.Lost(func(peer string) bool { return peer == p.ID })
-		}
+func (o *obedience) lost(p bus.Peer) {
+	o.leads.lost(p.ID)
+	delete(o.peers, mgmt.PeerID(p.ID))
+}
+
+// consider says whether a peer counts as a controller that is obeyed. A controller whose term
+// is not saved yet does not. It counts when it is.
+func (o *obedience) consider(p bus.Peer) {
+	is := o.leads.peers[p.ID]
+	counts := is.fleet && o.leads.refusal(p) == ""
+	if counts && is.term > 0 {
+		o.leader.Store(new(controllerName(p)))
 	}
-	a.cfg.Audit.Record(a.recordOf(e.Peer, e.Controller, mgmt.AuditRecord{
-		Request: "lead", Subject: string(a.cfg.Core.Name), Outcome: mgmt.AuditDone, Reason: termReason(e.Term),
-	}))
+	o.shell.controllers.set(p, counts)
+	if !counts {
+		o.shell.teller.Forget(mgmt.PeerID(p.ID))
+		o.shell.bundles.links.opener.Lost(func(peer string) bool { return peer == p.ID })
+	}
+}
+
+// obeys announces the term of the controller that the agent obeys from now on.
+func (o *obedience) obeys(e agent.Obeys) {
+	o.term.Store(e.Term)
+	o.announces(obeysTopic(e.Term))
+	for _, p := range o.peers {
+		o.consider(p)
+	}
+	o.record(e.Peer, e.Controller, e.Term, mgmt.AuditRecord{Request: "lead", Outcome: mgmt.AuditDone})
 }
 
 // ordered keeps a record of what a controller with a term has ordered.
-func (a *agentShell) ordered(e agent.Ordered) {
-	rec := mgmt.AuditRecord{
-		Request: mgmt.KindOf(e.Order).Name(), Subject: string(a.cfg.Core.Name), Outcome: mgmt.AuditBegun, Reason: termReason(e.Term),
-	}
+func (o *obedience) ordered(e agent.Ordered) {
+	rec := mgmt.AuditRecord{Request: mgmt.KindOf(e.Order).Name(), Outcome: mgmt.AuditBegun}
 	if deploy, ok := e.Order.(mgmt.AgentDeployRequest); ok {
 		rec.Revision = deploy.Config.ID
 	}
-	a.cfg.Audit.Record(a.recordOf(e.Peer, e.Controller, rec))
+	o.record(e.Peer, e.Controller, e.Term, rec)
 }
 
-// termReason is the reason in the records of what a controller has ordered.
-func termReason(term uint64) string { return fmt.Sprintf("in term %d", term) }
-
-func (a *agentShell) recordOf(id mgmt.PeerID, controller string, rec mgmt.AuditRecord) mgmt.AuditRecord {
+// record keeps a record. Its reason names the term.
+func (o *obedience) record(id mgmt.PeerID, controller string, term uint64, rec mgmt.AuditRecord) {
 	rec.Who = string(identity.Controller) + "/" + controller
-	rec.Source = source(a.peers[id].Addr)
-	return rec
+	rec.Source, rec.Subject = source(o.peers[id].Addr), string(o.shell.cfg.Core.Name)
+	rec.Reason = fmt.Sprintf("in term %d", term)
+	o.shell.cfg.Audit.Record(rec)
+}
+
+// refused reports an order that was refused.
+func (o *obedience) refused(e agent.RefusedOrder) {
+	o.shell.cfg.Bus.OnRefused(refusalOf(o.peers[e.Peer], e.Reason))
 }

@@ -23,13 +23,16 @@ type Controllers struct {
 	Cluster string
 }
 
-// controllersFile is the name of the file, in the agent's directory.
+// controllersFile is the name of the file.
 const controllersFile = "controllers.json"
 
-// ControllersIn returns the file of an agent with this directory.
+// ControllersIn returns the file in a directory: that of the agent, or of its credentials.
 func ControllersIn(dir, cluster string) Controllers {
 	return Controllers{Path: filepath.Join(dir, controllersFile), Cluster: cluster}
 }
+
+// Controllers returns the file of an agent that has joined a cluster.
+func (d Dir) Controllers(cluster string) Controllers { return ControllersIn(string(d), cluster) }
 
 // controllers1 is form 1 of the file. It has a seal.
 type controllers1 struct {

@@ -5,7 +5,9 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // directory returns a daemon's directory. It is where upstream places it (spec
@@ -28,6 +30,30 @@ func (p parts) controller() string {
 	}
 	return net.JoinHostPort(p.controllerHost, strconv.Itoa(int(p.controllerPort)))
 }
+
+// allControllers returns the host:port of the controller that the agent dials, and of all of
+// them if there are several.
+func (p parts) allControllers(o origins) (first string, all []string, err error) {
+	const one, several = "agent.controller_address", "agent.controllers"
+	if len(p.controllers) == 0 {
+		return p.controller(), nil, nil
+	}
+	if from := o.from(one); from != originDefault && !strings.HasPrefix(from, originJoined) {
+		return "", nil, fmt.Errorf("%s from %s and %s from %s: name all controllers with one of them", several, o.from(several), one, from)
+	}
+	for _, addr := range p.controllers {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			addr = net.JoinHostPort(addr, strconv.Itoa(int(p.controllerPort)))
+		}
+		if !slices.Contains(all, addr) {
+			all = append(all, addr)
+		}
+	}
+	return all[0], all, nil
+}
+
+// defaultController is where an agent dials its controller if nobody says where.
+const defaultController = "127.0.0.1"
 
 // origins says where the value of a setting came from and how to set it. Messages
 // to a person need both.

@@ -99,7 +99,10 @@ func (j Joined) fill(table []setting[Agent]) []setting[Agent] {
 	return table
 }
 
-func (j Joined) origin() string { return "joined " + j.File }
+// originJoined begins the origin of what follows from joining.
+const originJoined = "joined "
+
+func (j Joined) origin() string { return originJoined + j.File }
 
 // check returns an error if other settings contradict the agent's certificate. The
 // address of the controller may be another: the controller proves who it is.

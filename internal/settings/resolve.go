@@ -177,7 +177,9 @@ func ResolveAgent(src Sources) (Agent, []Entry, error) {
 	a.Directory = a.directory(a.Directory, a.Name)
 	a.SpoolDir = cmp.Or(a.SpoolDir, src.spoolDir(a.StateDir))
 	a.Archive.Dir = cmp.Or(a.Archive.Dir, filepath.Join(a.StateDir, "logs"))
-	a.Controller = p.controller()
+	if a.Controller, a.Controllers, err = p.allControllers(r); err != nil {
+		return Agent{}, nil, err
+	}
 	if err := a.check(r); err != nil {
 		return Agent{}, nil, err
 	}

@@ -58,6 +58,8 @@ type parts struct {
 	// controllerHost and controllerPort become Agent.Controller.
 	controllerHost string
 	controllerPort uint16
+	// controllers become Agent.Controllers. Each is a host, perhaps with a port.
+	controllers []string
 }
 
 // commonTable lists the settings that both daemons have.
@@ -214,12 +216,15 @@ func agentTable(src Sources, p *parts) []setting[Agent] {
 		{key: "agent.listen_port", flag: "listen-port", env: "ZEEK_AGENT_PORT", initial: strconv.Itoa(mgmt.AgentPort),
 			doc:   "port where nodes connect, and a controller that dials; 0 for any",
 			field: func(a *Agent) value { return portAt(&a.Broker.Port, 0) }},
-		{key: "agent.controller_address", flag: "controller-address", env: "ZEEKFLEET_AGENT_CONTROLLER_ADDRESS", initial: "127.0.0.1",
+		{key: "agent.controller_address", flag: "controller-address", env: "ZEEKFLEET_AGENT_CONTROLLER_ADDRESS", initial: defaultController,
 			doc:   "host of the controller that the agent dials; 0.0.0.0 to wait for the controller; an agent that has joined knows its controller",
 			field: func(*Agent) value { return hostAt(&p.controllerHost) }},
 		{key: "agent.controller_port", also: "controller.listen_port", flag: "controller-port", env: "ZEEK_CONTROLLER_PORT", initial: strconv.Itoa(mgmt.ControllerPort),
 			doc:   "Broker port of that controller",
 			field: func(*Agent) value { return portAt(&p.controllerPort, 1) }},
+		{key: "agent.controllers", flag: "controllers", env: "ZEEKFLEET_AGENT_CONTROLLERS",
+			doc:   "HOST or HOST:PORT of each controller, if the cluster has several: the agent connects to all of them, in place of controller_address, and to those that they tell it",
+			field: func(*Agent) value { return controllersAt(&p.controllers) }},
 		{key: "agent.controller_names", flag: "controller-names", env: "ZEEKFLEET_AGENT_CONTROLLER_NAMES",
 			doc:   "names; a controller's certificate must have one of them (default: any name, for the controller that the agent dials)",
 			field: func(a *Agent) value { return wordsAt(&a.ControllerNames, "names") }},

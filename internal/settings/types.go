@@ -93,6 +93,8 @@ type Agent struct {
 	// Controller is the host:port of the controller that the agent dials. It is
 	// empty if the agent waits for a controller.
 	Controller string
+	// Controllers are those that the agent dials, Controller first, if the cluster has several.
+	Controllers []string
 	// ControllerNames are names. A controller's certificate must have one of them. If
 	// there are none, the agent accepts any certificate of the controller that it
 	// dials, and no certificate of a controller that dials the agent.

@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -147,4 +148,34 @@ func secondsAt(p *time.Duration, lowest, highest time.Duration) value {
 // bytesAt reads an amount of memory of at least lowest, or 0 for none.
 func bytesAt(p *uint64, lowest uint64) value {
 	return at(p, "size", func(text string) (uint64, error) { return mgmt.ParseSize(text, lowest) }, mgmt.SizeText)
+}
+
+// controllersAt reads hosts, each perhaps with a port, that blanks or commas separate. An
+// IPv6 address with a port has brackets.
+func controllersAt(p *[]string) value {
+	v := at(p, "addresses", func(text string) (list []string, err error) {
+		for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' }) {
+			host, port, err := net.SplitHostPort(word)
+			if err != nil {
+				host, port = strings.TrimSuffix(strings.TrimPrefix(word, "["), "]"), ""
+				word = host
+			}
+			var read string
+			if err := hostAt(&read).parse(host); err != nil {
+				return nil, fmt.Errorf("not addresses: %q is %w", word, err)
+			}
+			if port != "" {
+				if _, err := parsePort(port, 1); err != nil {
+					return nil, fmt.Errorf("not addresses: the port in %q is %w", word, err)
+				}
+			}
+			list = append(list, word)
+		}
+		if len(list) > mgmt.MaxControllers {
+			return nil, fmt.Errorf("too long: %d controllers are more than %d", len(list), mgmt.MaxControllers)
+		}
+		return list, nil
+	}, func(list []string) string { return strings.Join(list, " ") })
+	v.list = listOfWords
+	return v
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/access"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
 // registerJoining adds what gives somebody an identity.
@@ -55,7 +56,24 @@ func (s *Server) join(ctx context.Context, in *bodyInput[api.JoinRequest]) (*bod
 		BrokerPort: s.cfg.BrokerPort,
 		Cluster:    j.Cluster, Instance: j.Instance, Certificate: string(j.Certificate), Authorities: string(j.Authorities),
 		NodeCertificate: string(j.NodeCertificate), NodeAuthorities: string(j.NodeAuthorities), Expires: utc(j.Expires),
+		Controllers: agentAddresses(ctx, s.cfg.Controllers),
 	}}, nil
+}
+
+// agentAddresses returns where the controllers of the cluster accept agents, if there are
+// several. An agent learns the list later, too: it joins without one.
+func agentAddresses(ctx context.Context, controllers Controllers) (list []string) {
+	if controllers == nil {
+		return nil
+	}
+	report, err := controllers.Report(ctx)
+	if err != nil {
+		return nil
+	}
+	for _, m := range report.Members {
+		list = append(list, m.Agents...)
+	}
+	return list[:min(len(list), mgmt.MaxControllers)]
 }
 
 func (s *Server) login(ctx context.Context, in *bodyInput[api.LoginRequest]) (*bodyOutput[api.Certificate], error) {
