@@ -17,14 +17,19 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
-func newControllerCommand(streams) *cobra.Command {
+func newControllerCommand(s streams) *cobra.Command {
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "controller",
 		Short: "Run the controller of a cluster",
 		Long: "Run the controller of a cluster: it holds the configurations, sends each agent\n" +
 			"its nodes, and serves clients. It ends on SIGINT or SIGTERM; agents and nodes go\n" +
-			"on without it.",
-		Args: wantArgs(0, 0),
+			"on without it.\n\n" +
+			"With --cluster it shares its state with other controllers, which join it with\n" +
+			"\"controller join\". One of them leads. If it is lost, another one leads within\n" +
+			"seconds.",
+		Annotations: map[string]string{runsItself: "yes"},
+		Args:        noSuchSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			surviveClosedPipes()
 			service, done := asService(cmd.Context())
@@ -35,8 +40,14 @@ func newControllerCommand(streams) *cobra.Command {
 			}
 			saveMemory()
 			log := newLogger(cmd.ErrOrStderr(), set.LogLevel)
-			c, err := app.OpenController(cmd.Context(), set, log,
-				app.PortFlags{Broker: "--listen-port", WebSocket: "--websocket-port"})
+			flags := app.PortFlags{Broker: "--listen-port", WebSocket: "--websocket-port"}
+			if set.Cluster.On {
+				return runClustered(cmd, set, log, app.Opening{Flags: flags, Version: programVersion(), Service: service, Force: force})
+			}
+			if force {
+				return errors.New("--force-new-cluster is for a controller that shares its state: it needs --cluster")
+			}
+			c, err := app.OpenController(cmd.Context(), set, log, flags)
 			if err != nil {
 				return failed(err)
 			}
@@ -47,7 +58,22 @@ func newControllerCommand(streams) *cobra.Command {
 		},
 	}
 	app.Defaults().AddControllerFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&force, "force-new-cluster", false, "with --cluster: go on alone with the state of this controller, because the majority of the controllers is lost for ever; the others must not run any more")
+	for _, sub := range []*cobra.Command{newControllerJoinCommand(s)} {
+		completeArguments(sub)
+		cmd.AddCommand(sub)
+	}
 	return cmd
+}
+
+// runClustered runs a controller that shares its state with others.
+func runClustered(cmd *cobra.Command, set settings.Controller, log *slog.Logger, how app.Opening) error {
+	m, err := app.OpenClustered(cmd.Context(), set, log, how)
+	if err != nil {
+		return failed(err)
+	}
+	fmt.Fprint(cmd.OutOrStdout(), m.Greeting())
+	return ended(cmd.Context(), m.Run(cmd.Context()))
 }
 
 // boundRevisions sets how many revisions a controller keeps. Tests replace it, because

@@ -25,14 +25,14 @@ import (
 const receiversDir = "receivers"
 
 // openAlerts opens what hosts measure, and the part that watches the cluster. Files must be open.
-func (c *Controller) openAlerts(set settings.Controller, log *slog.Logger) error {
+func (c *Controller) openAlerts(set settings.Controller, log *slog.Logger, keep alertKeeping) error {
 	c.Samples = samples.New(samples.Config{})
 	receivers, err := alertReceivers(set.Alerts.Receivers)
 	if err != nil {
 		return err
 	}
 	told, err := notify.New(notify.Config{
-		Log: c.HappeningsLog, Dir: filepath.Join(set.Directory, receiversDir), Receivers: receivers, Controller: set.Name,
+		Log: c.HappeningsLog, Dir: filepath.Join(set.Directory, receiversDir), Cursors: keep.cursors, Receivers: receivers, Controller: set.Name,
 		Env: commandEnv(), Logger: log,
 	})
 	if err != nil {
@@ -40,7 +40,7 @@ func (c *Controller) openAlerts(set settings.Controller, log *slog.Logger) error
 	}
 	cfg := daemon.AlertsConfig{
 		Core: alerting.Config{Rules: set.Alerts.Rules, Repeat: set.Alerts.Repeat},
-		Log:  c.HappeningsLog, Dir: set.Directory, Receivers: told, Samples: c.Samples, Authority: c.Authority, Audit: c.Audit, Logger: log,
+		Log:  c.HappeningsLog, Dir: set.Directory, Keep: keep.alerts, Receivers: told, Samples: c.Samples, Authority: c.Authority, Audit: c.Audit, Logger: log,
 		Certificates: fileCertificates(set),
 	}
 	if set.OwnAuthority() {

@@ -18,10 +18,10 @@ import (
 const auditDir = "audit"
 
 // openControllerAudit opens the audit log of a controller.
-func openControllerAudit(set settings.Controller, log *slog.Logger) (*audit.Log, *audit.Recorder, error) {
+func openControllerAudit(set settings.Controller, log *slog.Logger, how sharing) (*audit.Log, *audit.Recorder, error) {
 	return openAudit(audit.Config{
 		Dir: filepath.Join(set.Directory, auditDir), File: set.AuditFile,
-		MaxRecords: set.AuditKeep, MaxAge: time.Duration(set.AuditDays) * 24 * time.Hour, Logger: log,
+		MaxRecords: set.AuditKeep, MaxAge: time.Duration(set.AuditDays) * 24 * time.Hour, Share: how.audit, Logger: log,
 	})
 }
 

@@ -31,7 +31,7 @@ func (c *Controller) openAuthority(ctx context.Context, set settings.Controller,
 		return nil
 	}
 	cfg := daemon.AuthorityConfig{
-		Core:      authority.Config{Rules: set.Identities, Pins: identity.Pins(set.Admit), CertificateLife: set.CertificateLife, Reserved: superusers()},
+		Core:      authorityCore(set),
 		Directory: set.Directory, Name: set.Name, Hosts: certifiedHosts(set), Audit: c.Audit.Record, Logger: log,
 	}
 	if !set.OwnAuthority() {
@@ -53,7 +53,7 @@ func (c *Controller) openAuthority(ctx context.Context, set settings.Controller,
 			return err
 		}
 	}
-	c.Authority = a
+	c.Authority, c.registry = a, a
 	if set.OwnAuthority() {
 		c.Bus.TLS = &bus.TLS{Certificate: a.Certificate, Judge: a.Judge, Authorities: a.Authorities, PlainHere: true}
 		return nil
@@ -64,6 +64,11 @@ func (c *Controller) openAuthority(ctx context.Context, set settings.Controller,
 	}
 	c.Bus.TLS.Judge = judge
 	return nil
+}
+
+// authorityCore is the configuration of the core of an authority of its own.
+func authorityCore(set settings.Controller) authority.Config {
+	return authority.Config{Rules: set.Identities, Pins: identity.Pins(set.Admit), CertificateLife: set.CertificateLife, Reserved: superusers()}
 }
 
 // admitting returns t, which also takes the certificates of single controllers.
@@ -195,6 +200,9 @@ func readAuthorities(file string) ([]*x509.Certificate, error) {
 // an order that does not depend on that of the host.
 func certifiedHosts(set settings.Controller) []string {
 	hosts := append(hostNames(set.HostNames), "localhost", "127.0.0.1", "::1")
+	if set.Cluster.Advertise != "" {
+		hosts = append(hosts, set.Cluster.Advertise)
+	}
 	for _, l := range []settings.Listen{set.Broker, set.WebSocket} {
 		switch addr := l.Addr.Unmap().WithZone(""); {
 		case l.Off:
@@ -222,7 +230,7 @@ func certifiable(host string) bool {
 // judging returns the settings of the port for clients with which a client may show a
 // certificate, which the authority judges. shown has the port's own certificate.
 func (c *Controller) judging(set settings.Controller, shown *tls.Config) (*tls.Config, error) {
-	if shown == nil || c.Authority == nil {
+	if shown == nil || c.registry == nil {
 		return shown, nil
 	}
 	own := shown.Certificates[0]
@@ -233,7 +241,7 @@ func (c *Controller) judging(set settings.Controller, shown *tls.Config) (*tls.C
 		return shown, nil
 	}
 	return bus.ServerTLS(&bus.TLS{
-		Certificate: func() (*tls.Certificate, error) { return &own, nil }, Judge: c.Authority.Judge,
+		Certificate: func() (*tls.Certificate, error) { return &own, nil }, Judge: c.registry.Judge,
 	}, false), nil
 }
 
@@ -245,9 +253,9 @@ func (c *Controller) verifying(set settings.Controller, own tls.Certificate) (*t
 	if err != nil {
 		return nil, err
 	}
-	judge := c.Authority.Judge
+	judge := c.registry.Judge
 	if !set.OwnAuthority() {
-		trust := &identity.Trust{Cluster: c.Authority.Directory().Trust.Cluster, Authorities: authorities, Rules: set.Identities}
+		trust := &identity.Trust{Cluster: c.registry.Directory().Trust.Cluster, Authorities: authorities, Rules: set.Identities}
 		judge = judgeOf(trust)
 	}
 	t := bus.FixedTLS(own, identity.Pool(authorities))

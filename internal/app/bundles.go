@@ -22,10 +22,10 @@ func (a archives) Archive(hash mgmt.BundleHash) (io.ReadSeekCloser, error) { ret
 const blobsDir = "blobs"
 
 // openBundles opens the store of the contents of bundles.
-func (c *Controller) openBundles(set settings.Controller, log *slog.Logger) (err error) {
+func (c *Controller) openBundles(set settings.Controller, log *slog.Logger, how sharing) (err error) {
 	c.Contents, err = blob.Open(blob.Config{
 		Dir: filepath.Join(set.Directory, blobsDir), Logger: log, Bytes: int64(set.BundlesMegabytes) << 20,
-		Bundle: bundle.Config{Bytes: int64(set.BundleMegabytes) << 20},
+		Bundle: bundle.Config{Bytes: int64(set.BundleMegabytes) << 20}, Share: how.archives,
 	})
 	c.Bundles = archives{c.Contents}
 	return err

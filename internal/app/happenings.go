@@ -13,10 +13,11 @@ import (
 const happeningsDir = "happenings"
 
 // openControllerHappenings opens the log of what happens in a controller's cluster.
-func openControllerHappenings(set settings.Controller, log *slog.Logger, appended func([]happenings.Record)) (*happenings.Log, *happenings.Recorder, error) {
+func openControllerHappenings(set settings.Controller, log *slog.Logger, how sharing, appended func([]happenings.Record)) (*happenings.Log, *happenings.Recorder, error) {
 	return openHappenings(happenings.Config{
 		Dir: filepath.Join(set.Directory, happeningsDir), MaxRecords: set.EventsKeep,
-		MaxBytes: int64(set.EventsMegabytes) << 20, MaxAge: time.Duration(set.EventsDays) * 24 * time.Hour, Appended: appended, Logger: log,
+		MaxBytes: int64(set.EventsMegabytes) << 20, MaxAge: time.Duration(set.EventsDays) * 24 * time.Hour, Appended: appended,
+		Share: how.events, Identity: how.identity, Positions: how.positions, Logger: log,
 	}, true)
 }
 

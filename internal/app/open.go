@@ -42,6 +42,8 @@ type Controller struct {
 	SSO *sso.Provider
 	// Contents has the contents of bundles.
 	Contents *blob.Store
+	// registry knows who belongs to the cluster. It is nil if there is no authority.
+	registry daemon.Registry
 	store    *boltstore.Store
 }
 
@@ -93,7 +95,7 @@ func OpenController(
 	}
 	opened.add(c.store)
 	c.Store = c.store
-	if err = c.openLogs(&opened, set, log); err != nil {
+	if err = c.openLogs(&opened, set, log, sharing{}); err != nil {
 		return c, err
 	}
 	if err = c.openPorts(ctx, &opened, set, flags); err != nil {
@@ -105,7 +107,7 @@ func OpenController(
 	if c.Authority != nil {
 		opened.add(c.Authority)
 	}
-	if err = c.openAlerts(set, log); err != nil {
+	if err = c.openAlerts(set, log, alertKeeping{}); err != nil {
 		return c, err
 	}
 	c.warnOfAbsentAgents(log)
@@ -133,16 +135,16 @@ func (c *Controller) configure(set *settings.Controller) (err error) {
 }
 
 // openLogs opens the audit, the log of what happens, and the contents of bundles.
-func (c *Controller) openLogs(opened *closers, set settings.Controller, log *slog.Logger) (err error) {
-	if c.AuditLog, c.Audit, err = openControllerAudit(set, log); err != nil {
+func (c *Controller) openLogs(opened *closers, set settings.Controller, log *slog.Logger, how sharing) (err error) {
+	if c.AuditLog, c.Audit, err = openControllerAudit(set, log, how); err != nil {
 		return err
 	}
 	opened.add(c.AuditLog)
-	if c.HappeningsLog, c.Happenings, err = openControllerHappenings(set, log, c.Counts.Records); err != nil {
+	if c.HappeningsLog, c.Happenings, err = openControllerHappenings(set, log, how, c.Counts.Records); err != nil {
 		return err
 	}
 	opened.add(c.HappeningsLog)
-	return c.openBundles(set, log)
+	return c.openBundles(set, log, how)
 }
 
 // openPorts opens the ports for agents and for clients.
@@ -279,7 +281,7 @@ func (c *Controller) websocketConfig(set settings.Controller) (bus.WebSocketConf
 		if shown, err = bus.WebSocketTLS(set.TLS.Cert, set.TLS.Key, ""); err == nil {
 			cfg.OptionalTLS, err = c.judging(set, shown)
 		}
-	case c.Authority != nil:
+	case c.registry != nil:
 		cfg.TLS, cfg.PlainHere = bus.ServerTLS(c.Bus.TLS, false), true
 	default:
 		cfg.OptionalTLS, err = bus.AnonymousTLS()

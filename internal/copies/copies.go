@@ -87,8 +87,20 @@ type Copies struct {
 	archiving sync.Mutex
 }
 
-// New returns copies that do not change yet.
+// New returns copies that do not change yet. The logs and the archives may be named later, by
+// Use: they need the copies for sharing.
 func New(cfg Config) *Copies { return &Copies{cfg: cfg.withDefaults()} }
+
+// Use names the logs and the archives, before anything else is done with them.
+func (c *Copies) Use(audit, events Log, archives Archives) {
+	c.cfg.Audit, c.cfg.Events, c.cfg.Archives = audit, events, archives
+}
+
+// Fence returns that of this controller, and false if it does not lead.
+func (c *Copies) Fence() (quorum.Fence, bool) {
+	f, err := c.leads()
+	return f, err == nil
+}
 
 // errFollows says that this controller must not share anything.
 var errFollows = fmt.Errorf("%w: this controller does not lead", store.ErrConflict)

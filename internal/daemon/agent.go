@@ -313,7 +313,7 @@ func (a *agentShell) serveStreams(ctx context.Context) error {
 func (a *agentShell) runHelpers(ctx context.Context, adopted proc.Adoption) {
 	logAdoption(a.cfg.Logger, adopted)
 	a.parts.task(func() {
-		supervised(ctx, a.cfg.Service, a.cfg.Logger, func(ctx context.Context) (string, error) {
+		Supervised(ctx, a.cfg.Service, a.cfg.Logger, func(ctx context.Context) (string, error) {
 			text, _ := a.health(ctx)
 			return text, nil
 		})

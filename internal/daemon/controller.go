@@ -227,7 +227,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 	cfg.Logger.Info("controller is live", "peer", endpoint.ID().String(),
 		"broker", address(cfg.Broker), "websocket", address(cfg.WebSocket), "term", cfg.Term)
-	parts.task(func() { supervised(ctx, cfg.Service, cfg.Logger, c.standing) })
+	parts.task(func() { Supervised(ctx, cfg.Service, cfg.Logger, c.Standing) })
 	return shell.loop(ctx, sub, controller.New(cfg.Core, saved, newRand()))
 }
 

@@ -14,11 +14,11 @@ import (
 // watchdog.
 const statusEvery = time.Minute
 
-// supervised tells the service manager that a daemon serves, when its loop answers first. Then it
+// Supervised tells the service manager that a daemon serves, when its loop answers first. Then it
 // tells again and again how the daemon is doing, and that it is not hung. ask asks the loop: a
 // loop that does not answer is not reported, and the service manager ends the daemon when its
 // watchdog has waited long enough.
-func supervised(ctx context.Context, n systemd.Notifier, log *slog.Logger, ask func(context.Context) (string, error)) {
+func Supervised(ctx context.Context, n systemd.Notifier, log *slog.Logger, ask func(context.Context) (string, error)) {
 	if !n.Listens() {
 		return
 	}
@@ -60,8 +60,8 @@ func supervised(ctx context.Context, n systemd.Notifier, log *slog.Logger, ask f
 	}
 }
 
-// standing asks the loop of a controller how the cluster is.
-func (c *Controller) standing(ctx context.Context) (string, error) {
+// Standing asks the loop of a controller how the cluster is.
+func (c *Controller) Standing(ctx context.Context) (string, error) {
 	snap, err := c.Snapshot(ctx)
 	if err != nil {
 		return "", err

@@ -1,0 +1,37 @@
+//go:build !noetcd
+
+package app
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/zeekfleet/zeekfleet/internal/member"
+	"github.com/zeekfleet/zeekfleet/internal/quorum"
+)
+
+// engine is the store that controllers share, as one of them sees it.
+type engine interface {
+	quorum.Engine
+	// Run does the upkeep of the store until ctx is done.
+	Run(ctx context.Context) error
+	// Failed tells why the store of this controller has ended by itself.
+	Failed() <-chan error
+}
+
+// engineOptions say which store is opened.
+type engineOptions struct {
+	place member.Place
+	// force makes the store go on alone.
+	force bool
+	// onRemoved is called when the others have removed this controller.
+	onRemoved func()
+	log       *slog.Logger
+}
+
+// Directories of a member, below the directory of the controller.
+const (
+	storeDir   = "etcd"
+	peersDir   = "peers"
+	scratchDir = "incoming"
+)

@@ -1,0 +1,418 @@
+//go:build !noetcd
+
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/access"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/member"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/quorum"
+	"github.com/zeekfleet/zeekfleet/internal/resources"
+	"github.com/zeekfleet/zeekfleet/internal/web"
+)
+
+// members knows the controllers of a cluster. It is a web.Controllers. Any goroutine may call
+// its methods.
+type members struct {
+	m *Clustered
+
+	mu sync.Mutex // guards what follows
+	// said is what the controllers say of themselves, by name.
+	said []announced
+	// store has the members of the store, live the controllers that have a session, and health
+	// how the stores are. asked is when that was asked.
+	store  []quorum.Member
+	live   []string
+	health []quorum.Health
+	asked  time.Time
+	// changed is closed when the next Report may differ.
+	changed chan struct{}
+}
+
+func newMembers(m *Clustered) *members { return &members{m: m, changed: make(chan struct{})} }
+
+// How often the stores of all controllers are asked how they are, and how long that may take.
+const (
+	healthEvery = 5 * time.Second
+	healthWait  = 2 * time.Second
+)
+
+// run keeps what is known of the controllers until ctx is done.
+func (c *members) run(ctx context.Context) error {
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() {
+		for ctx.Err() == nil {
+			err := c.m.watchAnnounced(ctx, c.announced)
+			if ctx.Err() == nil {
+				c.m.log.Debug("the other controllers are not followed at the moment", "err", err)
+				pause(ctx, upkeepRetry)
+			}
+		}
+	})
+	c.announce(ctx)
+	for ctx.Err() == nil {
+		c.ask(ctx)
+		c.promote(ctx)
+		pause(ctx, healthEvery)
+	}
+	return context.Cause(ctx)
+}
+
+// announce says to the others what this controller is.
+func (c *members) announce(ctx context.Context) {
+	says := announces(c.m.set, &c.m.base, c.m.how.Version, c.m.place.URL)
+	for {
+		err := c.m.engine.Announce(ctx, says.Name, says.encode())
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		c.m.log.Debug("the other controllers do not know this one yet", "err", err)
+		pause(ctx, upkeepRetry)
+	}
+}
+
+// announced takes what the controllers say of themselves.
+func (c *members) announced(list []announced) {
+	c.mu.Lock()
+	c.said = list
+	c.mu.Unlock()
+	c.m.follow()
+	if t := c.m.term.Load(); t != nil {
+		t.Authority.SetMembers(othersOf(c.m.set.Name, list))
+	}
+	select {
+	case c.m.readdressed <- struct{}{}:
+	default: // somebody is about to look
+	}
+}
+
+// clientsOf returns where a controller serves clients.
+func (c *members) clientsOf(name string) []string {
+	for _, a := range c.all() {
+		if a.Name == name {
+			return a.Clients
+		}
+	}
+	return nil
+}
+
+// all returns what the controllers say of themselves.
+func (c *members) all() []announced {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.said
+}
+
+// ask asks the store who its members are and how they are.
+func (c *members) ask(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, healthWait)
+	defer cancel()
+	store, err := c.m.engine.Members(ctx)
+	live, liveErr := c.m.engine.Live(ctx)
+	health, healthErr := c.m.engine.Health(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		c.store = store
+	}
+	if liveErr == nil {
+		c.live = live
+	}
+	if healthErr == nil {
+		c.health = health
+	}
+	c.asked = time.Now()
+	c.stirLocked()
+}
+
+// promote gives a vote to the members of the store that have caught up, if this controller
+// leads.
+func (c *members) promote(ctx context.Context) {
+	if !c.m.leading.View().Leads {
+		return
+	}
+	c.mu.Lock()
+	list := slices.Clone(c.store)
+	c.mu.Unlock()
+	for _, one := range list {
+		if !one.Learner || one.Name == "" {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(ctx, healthWait)
+		err := c.m.engine.Promote(ctx, one.ID)
+		cancel()
+		if err == nil {
+			c.m.log.Info("controller has a vote now", "controller", one.Name)
+		}
+	}
+}
+
+func (c *members) stir() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stirLocked()
+}
+
+func (c *members) stirLocked() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// Changed implements web.Controllers.
+func (c *members) Changed() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changed
+}
+
+// Report implements web.Controllers. It waits for nobody.
+func (c *members) Report(context.Context) (*mgmt.ControllersReport, error) {
+	view := c.m.leading.View()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := &mgmt.ControllersReport{
+		Term: view.Term, Leader: view.Leader, Since: view.Since, Self: c.m.set.Name, External: c.m.external(),
+	}
+	for _, a := range c.said {
+		r.Members = append(r.Members, c.standing(a, view))
+	}
+	if r.External {
+		for _, h := range c.health {
+			one := mgmt.ControllerMember{Name: h.Name, Role: mgmt.ControllerFollows}
+			if h.Leader {
+				one.Role = mgmt.ControllerLeads
+			}
+			r.Store = append(r.Store, withHealth(one, h))
+		}
+	}
+	return r, nil
+}
+
+// standing returns how a controller is. mu is held.
+func (c *members) standing(a announced, view daemon.LeadingView) mgmt.ControllerMember {
+	one := mgmt.ControllerMember{Name: a.Name, Role: mgmt.ControllerFollows, Version: a.Program, Clients: a.Clients, Agents: a.Agents, Peer: a.Peer}
+	for _, s := range c.store {
+		if s.Name == a.Name && s.Learner {
+			one.Role = mgmt.ControllerLearns
+		}
+	}
+	if a.Name == view.Leader {
+		one.Role = mgmt.ControllerLeads
+	}
+	if !c.m.external() {
+		for _, h := range c.health {
+			if h.Name == a.Name {
+				one = withHealth(one, h)
+			}
+		}
+	}
+	switch {
+	case a.Program == "":
+		one.Role, one.Err = mgmt.ControllerAway, "it has joined and was not started yet"
+	case one.Err == "" && a.Name != c.m.set.Name && !slices.Contains(c.live, a.Name) && !c.asked.IsZero():
+		one.Role, one.Err = mgmt.ControllerAway, "it has no session with the store: it is down, or cut off"
+	case one.Err != "" && one.Role != mgmt.ControllerLeads:
+		one.Role = mgmt.ControllerAway
+	}
+	return one
+}
+
+func withHealth(one mgmt.ControllerMember, h quorum.Health) mgmt.ControllerMember {
+	one.Lag, one.Bytes, one.Used, one.Quota, one.Alarms, one.Err = h.Lag, h.Bytes, h.Used, h.Quota, h.Alarms, h.Err
+	return one
+}
+
+// refused is the error of a request that was not carried out.
+func refused(why access.Why, format string, args ...any) error {
+	return &web.RefusedError{Refusal: access.Refusal{Why: why, Reason: fmt.Sprintf(format, args...)}}
+}
+
+var errFollows = refused(access.Unavailable, "this controller does not lead at the moment: ask again")
+
+// Join implements web.Controllers.
+func (c *members) Join(ctx context.Context, who mgmt.Principal, in api.ControllerJoin) (api.ControllerJoined, error) {
+	t := c.m.term.Load()
+	if t == nil {
+		return api.ControllerJoined{}, errFollows
+	}
+	if err := c.mayJoin(in); err != nil {
+		return api.ControllerJoined{}, err
+	}
+	answer, err := t.Authority.Ask(ctx, who, access.JoinController{Token: in.Token, Name: in.Name, Hosts: in.Hosts, Clock: in.Clock})
+	if err != nil {
+		return api.ControllerJoined{}, err
+	}
+	joined, ok := answer.(access.JoinedController)
+	if !ok {
+		if r, ok := answer.(access.Refusal); ok {
+			return api.ControllerJoined{}, &web.RefusedError{Refusal: r}
+		}
+		return api.ControllerJoined{}, fmt.Errorf("the authority has answered %T", answer)
+	}
+	out := api.ControllerJoined{
+		Cluster: joined.Cluster, Prefix: c.m.prefix(), Authorities: string(joined.Authorities), External: c.m.external(),
+		Members: []api.ControllerMember{}, Initial: []api.StoreMember{},
+	}
+	// It is announced before it is added: then nobody revokes its certificate meanwhile.
+	says := announced{Name: in.Name, Clients: in.Clients, Agents: in.Agents, Hosts: in.Hosts, Peer: in.Peer}
+	if err := c.m.engine.Announce(ctx, in.Name, says.encode()); err != nil {
+		return out, err
+	}
+	if !out.External {
+		if err := c.add(ctx, in, &out); err != nil {
+			c.m.engine.Withdraw(ctx, in.Name)
+			return out, err
+		}
+	}
+	if r, err := c.Report(ctx); err == nil {
+		out.Members = resources.Controllers(r).Members
+	}
+	c.m.log.Info("controller has joined", "controller", in.Name, "peer", in.Peer)
+	return out, nil
+}
+
+// mayJoin returns a refusal if a controller cannot become a member.
+func (c *members) mayJoin(in api.ControllerJoin) error {
+	if err := (identity.Identity{Kind: identity.Controller, Name: in.Name}).Check(); err != nil {
+		return refused(access.Invalid, "%v", err)
+	}
+	for _, a := range c.all() {
+		if a.Name == in.Name {
+			return refused(access.Conflict, "a controller with the name %s belongs to the cluster already: remove it first (zeekfleet controller remove %[1]s), or give this one another name (--name)", in.Name)
+		}
+	}
+	u, err := url.Parse(in.Peer)
+	switch {
+	case c.m.external() && in.Peer != "":
+		return refused(access.Conflict, "the controllers of this cluster use an etcd of the site: give this one the same controller.etcd settings; it needs not join")
+	case !c.m.external() && (err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != ""):
+		return refused(access.Invalid, "%.200q is not the URL of a controller's store, such as https://192.0.2.7:2152", in.Peer)
+	}
+	return nil
+}
+
+// add adds the store of a controller, and signs its certificate.
+func (c *members) add(ctx context.Context, in api.ControllerJoin, out *api.ControllerJoined) error {
+	authority, err := c.m.peersAuthority(ctx)
+	if err != nil {
+		return err
+	}
+	cert, err := member.Sign(authority, in.Name, in.Hosts, []byte(in.PeerKey), time.Now())
+	if err != nil {
+		return refused(access.Invalid, "%v", err)
+	}
+	added, all, err := c.m.engine.Add(ctx, in.Peer)
+	if err != nil {
+		return err
+	}
+	out.PeerAuthority, out.PeerCertificate = string(identity.CertPEM(authority.Cert)), string(cert)
+	for _, one := range all {
+		name := one.Name
+		if one.ID == added.ID {
+			name = in.Name
+		}
+		out.Initial = append(out.Initial, api.StoreMember{ID: fmt.Sprintf("%x", one.ID), Name: name, URLs: one.URLs})
+	}
+	return nil
+}
+
+// Remove implements web.Controllers.
+func (c *members) Remove(ctx context.Context, who mgmt.Principal, name string) error {
+	t := c.m.term.Load()
+	switch {
+	case t == nil:
+		return errFollows
+	case !slices.ContainsFunc(c.all(), func(a announced) bool { return a.Name == name }):
+		return refused(access.NotFound, "there is no controller %s", name)
+	case len(c.all()) == 1:
+		return refused(access.Conflict, "%s is the last controller of the cluster: turn controller.cluster off and start it again, and it takes its state back into its own files", name)
+	case name == c.m.set.Name:
+		if err := c.HandOver(ctx, who, ""); err != nil {
+			return err
+		}
+		return refused(access.Unavailable, "%s has led, and leads no more: ask again", name)
+	}
+	err := c.remove(ctx, name)
+	record := mgmt.AuditRecord{Who: who.Name, Role: who.Role, Source: who.Source, Request: access.RemoveController.Name, Subject: name, Outcome: mgmt.AuditDone}
+	if err != nil {
+		record.Outcome, record.Reason = mgmt.AuditFailed, err.Error()
+	}
+	t.Audit.Record(record)
+	return err
+}
+
+func (c *members) remove(ctx context.Context, name string) error {
+	if !c.m.external() {
+		all, err := c.m.engine.Members(ctx)
+		if err != nil {
+			return err
+		}
+		for _, one := range all {
+			if one.Name != name && !c.isOf(one, name) {
+				continue
+			}
+			if err := c.m.engine.Remove(ctx, one.ID); err != nil {
+				return err
+			}
+		}
+	}
+	if err := c.m.engine.Withdraw(ctx, name); err != nil {
+		return err
+	}
+	c.m.log.Info("controller was removed", "controller", name)
+	return nil
+}
+
+// isOf reports whether a member of the store that was never started is that of a controller.
+func (c *members) isOf(one quorum.Member, name string) bool {
+	return one.Name == "" && slices.ContainsFunc(c.all(), func(a announced) bool { return a.Name == name && slices.Contains(one.URLs, a.Peer) })
+}
+
+// HandOver implements web.Controllers.
+func (c *members) HandOver(ctx context.Context, who mgmt.Principal, to string) error {
+	t := c.m.term.Load()
+	switch {
+	case t == nil:
+		return errFollows
+	case to == c.m.set.Name:
+		return nil // it leads
+	case to != "" && !slices.ContainsFunc(c.all(), func(a announced) bool { return a.Name == to }):
+		return refused(access.NotFound, "there is no controller %s", to)
+	case len(c.all()) == 1:
+		return refused(access.Conflict, "there is no other controller")
+	}
+	t.Audit.Record(mgmt.AuditRecord{
+		Who: who.Name, Role: who.Role, Source: who.Source, Request: access.LeadController.Name, Subject: cmp.Or(to, "any other controller"), Outcome: mgmt.AuditDone,
+	})
+	return c.m.leading.HandOver(ctx)
+}
+
+// Backup implements web.Controllers.
+func (c *members) Backup(ctx context.Context, w io.Writer) error {
+	return errors.New("no backup yet")
+}
+
+// pause waits, or until ctx is done.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

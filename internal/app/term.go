@@ -1,0 +1,134 @@
+//go:build !noetcd
+
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/audit"
+	"github.com/zeekfleet/zeekfleet/internal/daemon"
+	"github.com/zeekfleet/zeekfleet/internal/happenings"
+	"github.com/zeekfleet/zeekfleet/internal/quorum"
+	"github.com/zeekfleet/zeekfleet/internal/web"
+)
+
+// term is the time in which a controller leads: a Controller with parts of its own, over the
+// ports and the files of a Clustered.
+type term struct {
+	Controller
+	daemon *daemon.Controller
+	api    *web.Server
+}
+
+// lead opens a term, runs it until ctx is done or another controller leads, and closes it.
+func (m *Clustered) lead(ctx context.Context, lead quorum.Lead) error {
+	began := time.Now()
+	fence := quorum.Fence{Token: lead.Token}
+	if err := m.copies.CatchUp(ctx); err != nil {
+		return err
+	}
+	defer m.copies.Lead(fence)()
+	if err := m.base.HappeningsLog.ReloadIdentity(); err != nil {
+		return err
+	}
+	t, err := m.openTerm(ctx, lead, fence)
+	if err != nil {
+		return err
+	}
+	defer m.closeTerm(t)
+	m.registry.Switch(t.Authority)
+	m.term.Store(t)
+	m.log.Info("this controller leads", "term", lead.Term, "after", time.Since(began).Round(time.Millisecond))
+	return t.run(ctx)
+}
+
+// closeTerm ends the service of a term. The ports go on.
+func (m *Clustered) closeTerm(t *term) {
+	m.term.Store(nil)
+	if err := m.reload(context.Background()); err != nil {
+		m.log.Warn("who belongs to the cluster is as it was when this controller last followed", "err", err)
+	}
+	m.registry.Switch(m.view)
+	t.Authority.Close()
+}
+
+func (m *Clustered) openTerm(ctx context.Context, lead quorum.Lead, fence quorum.Fence) (*term, error) {
+	t := &term{Controller: m.base}
+	t.Store, t.Term = m.engine.Store(controllerPart, fence), lead.Term
+	t.Endpoint, t.TermSeen = m.endpoint, func(seen uint64) { m.raise(ctx, seen) }
+	t.Addresses, t.AddressesChanged = m.agentAddresses, m.readdressed
+	t.Audit = audit.NewRecorder(t.AuditLog, m.log)
+	t.Happenings = happenings.NewRecorder(happenings.RecorderConfig{Log: t.HappeningsLog, Hears: true, Logger: m.log})
+	others, err := m.others(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cfg := daemon.AuthorityConfig{
+		Core: authorityCore(m.set), Directory: m.set.Directory, Store: m.engine.Store(authorityPart, fence), Name: m.set.Name,
+		Hosts: certifiedHosts(m.set), Members: others, Audit: t.Audit.Record, Logger: m.log,
+	}
+	if t.Authority, err = daemon.OpenAuthority(ctx, cfg); err != nil {
+		return nil, err
+	}
+	t.registry = m.registry
+	if err = t.openAlerts(m.set, m.log, m.keeping(fence)); err == nil {
+		t.daemon = daemon.NewController(t.ControllerConfig)
+		api := t.webConfig(t.daemon)
+		api.Controllers = m.members
+		t.api, err = web.New(api)
+	}
+	if err != nil {
+		t.Authority.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// run runs the term and its HTTP API.
+func (t *term) run(ctx context.Context) error {
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	serving.Go(func() { stop(t.api.Serve(ctx)) })
+	return t.daemon.Run(ctx)
+}
+
+// others returns the other controllers. The store says who they are: another controller may
+// have let one in a moment ago.
+func (m *Clustered) others(ctx context.Context) ([]daemon.AuthorityMember, error) {
+	texts, err := m.engine.Announced(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := announcements(texts)
+	if err != nil {
+		return nil, err // or the certificates of that controller would be revoked
+	}
+	return othersOf(m.set.Name, list), nil
+}
+
+func othersOf(self string, all []announced) []daemon.AuthorityMember {
+	list := []daemon.AuthorityMember{}
+	for _, a := range all {
+		if a.Name != self {
+			list = append(list, daemon.AuthorityMember{Name: a.Name, Hosts: a.Hosts})
+		}
+	}
+	return list
+}
+
+// raise gives the lead of this controller a greater term, because an agent has obeyed one.
+func (m *Clustered) raise(ctx context.Context, seen uint64) {
+	go m.leading.Raise(ctx, seen)
+}
+
+// agentAddresses returns where the controllers serve agents.
+func (m *Clustered) agentAddresses() (list []string) {
+	for _, a := range m.members.all() {
+		list = append(list, a.Agents...)
+	}
+	return list
+}

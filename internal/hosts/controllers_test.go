@@ -1,0 +1,329 @@
+package hosts
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// rounds is how often each fault is tried. The documented figures have ten of each:
+// go test ./internal/hosts -run ControllersSurvive -args -rounds 10
+var rounds = flag.Int("rounds", 1, "how often each fault of a controller is tried")
+
+// backWithin is the time after which another controller must have answered a change, after a
+// fault of the one that led. It is judged with -rounds 10 and more, on a quiet machine. A
+// machine that is busy with other tests may take longer.
+const backWithin = 5 * time.Second
+
+// The addresses of the controllers, the sensors and the operator's host.
+var trioAddrs = map[string]string{
+	"c-1": "192.0.2.11", "c-2": "192.0.2.12", "c-3": "192.0.2.13", "s-1": "192.0.2.21", "s-2": "192.0.2.22", "ops": "192.0.2.31",
+}
+
+// trio is a fleet with three controllers and two sensors.
+type trio struct {
+	t      *testing.T
+	hosts  map[string]*host
+	cables map[string]*cable
+	// controllers are the lines with which they are started, by name.
+	controllers map[string]string
+}
+
+// newTrio makes one controller that shares its state, lets two others join while the first one
+// serves, and lets two sensors join and an operator log in.
+func newTrio(t *testing.T) *trio {
+	t.Helper()
+	f := &trio{t: t, controllers: map[string]string{}}
+	f.hosts, f.cables = newCabledHosts(t, trioAddrs)
+	for _, name := range []string{"c-1", "c-2", "c-3"} {
+		flags := " --name " + name + " --listen-address " + trioAddrs[name]
+		f.controllers[name] = "zeekfleet controller --cluster" + flags
+		if name != "c-1" {
+			line := strings.TrimSpace(f.hosts["c-1"].run("zeekfleet token create --for-controller " + name))
+			f.hosts[name].run(line + flags)
+		}
+		f.hosts[name].start(f.controllers[name])
+		f.await(name+" answers", func() bool { _, err := f.hosts[name].try("zeekfleet status"); return err == nil })
+	}
+	f.await("three controllers have a vote", func() bool {
+		list, err := f.report("c-1")
+		return err == nil && len(list.Members) == 3 && !slices.ContainsFunc(list.Members, func(m memberOf) bool { return m.Role != "leader" && m.Role != "follower" })
+	})
+	for _, name := range []string{"s-1", "s-2"} {
+		f.hosts[name].start(strings.TrimSpace(f.hosts["c-1"].run("zeekfleet token create " + name)))
+	}
+	f.hosts["ops"].run(f.hosts["c-2"].run("zeekfleet user add ann --role admin"))
+	f.await("both sensors are ready", func() bool {
+		out, err := f.hosts["ops"].try("zeekfleet status --format json")
+		return err == nil && strings.Count(out, `"READY"`) >= 2
+	})
+	return f
+}
+
+// memberOf is a controller in the output of zeekfleet controllers.
+type memberOf struct{ Name, Role, Err string }
+
+// reportOf is the output of zeekfleet controllers.
+type reportOf struct {
+	Term    uint64
+	Leader  string
+	Members []memberOf
+}
+
+// report asks a controller, on its own host, who the controllers are.
+func (f *trio) report(name string) (r reportOf, err error) {
+	out, err := f.hosts[name].try("zeekfleet controllers --format json")
+	if err == nil {
+		err = json.Unmarshal([]byte(out), &r)
+	}
+	return r, err
+}
+
+// try runs a command, and returns its standard output. Its error has what was printed.
+func (h *host) try(line string) (string, error) {
+	ctx, cancel := context.WithTimeout(h.t.Context(), recovery)
+	defer cancel()
+	var out, errs bytes.Buffer
+	cmd := h.command(line)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	stop := context.AfterFunc(ctx, func() {
+		if cmd.Process != nil {
+			cmd.Process.Kill()
+		}
+	})
+	defer stop()
+	if err := h.ns.in(cmd.Run); err != nil {
+		return out.String(), fmt.Errorf("%s: %w: %s", line, err, errs.String())
+	}
+	return out.String(), nil
+}
+
+// await waits until right returns true.
+func (f *trio) await(what string, right func() bool) {
+	f.t.Helper()
+	began := time.Now()
+	for !right() {
+		if time.Since(began) > recovery {
+			f.t.Fatalf("not within %v: %s", recovery, what)
+		}
+		time.Sleep(pollInterval)
+	}
+	f.t.Logf("%s after %v", what, time.Since(began).Round(time.Millisecond))
+}
+
+// leader returns the controller that leads, as all that are asked agree.
+func (f *trio) leader() string {
+	f.t.Helper()
+	var leader string
+	f.await("all controllers agree on one that leads", func() bool {
+		seen := map[string]bool{}
+		for name := range f.controllers {
+			r, err := f.report(name)
+			if err != nil || slices.ContainsFunc(r.Members, func(m memberOf) bool { return m.Err != "" }) {
+				return false
+			}
+			seen[r.Leader], leader = true, r.Leader
+		}
+		return len(seen) == 1 && leader != ""
+	})
+	return leader
+}
+
+// load is what users and nodes do all the time.
+type load struct {
+	f    *trio
+	mu   sync.Mutex
+	lost []string // what went wrong
+	// tokens are the notes of the deployments, and the instances of the tokens, that were
+	// acknowledged.
+	tokens, deployed []string
+	// last is when the latest change was acknowledged that was asked for after the time of
+	// fault.
+	fault atomic.Int64
+	back  atomic.Int64
+}
+
+// tokenOf finds a token by the instance that it is for.
+func (l *load) token(n int) {
+	name := fmt.Sprintf("later-%d", n)
+	asked := time.Now()
+	_, err := l.f.hosts["ops"].try("zeekfleet token create " + name + " --ttl 24h --json")
+	if err != nil {
+		return // it may have been made, or not
+	}
+	if fault := l.fault.Load(); fault != 0 && asked.UnixNano() > fault {
+		l.back.CompareAndSwap(0, time.Now().UnixNano())
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tokens = append(l.tokens, name)
+}
+
+// trioFile is a cluster file. Each deployment changes an option, for which no node restarts.
+func trioFile(n int) string {
+	return fmt.Sprintf("[instances]\ns-1\ns-2\n[manager]\ninstance = s-1\nrole = manager\n[worker-1]\ninstance = s-1\nrole = worker\n"+
+		"[worker-2]\ninstance = s-2\nrole = worker\nenv = ROUND=%d\n", n)
+}
+
+// deploy deploys another cluster file.
+func (l *load) deploy(n int) {
+	path := filepath.Join(l.f.hosts["ops"].home, fmt.Sprintf("cluster-%d.ini", n))
+	if err := os.WriteFile(path, []byte(trioFile(n)), 0o600); err != nil {
+		l.f.t.Error(err)
+		return
+	}
+	note := fmt.Sprintf("round-%d", n)
+	if _, err := l.f.hosts["ops"].try("zeekfleet deploy " + path + " --yes --note " + note); err != nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deployed = append(l.deployed, note)
+}
+
+// run makes the load until ctx is done.
+func (l *load) run(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, one := range []struct {
+		do    func(int)
+		pause time.Duration
+	}{{l.token, 50 * time.Millisecond}, {l.deploy, time.Second}} {
+		all.Go(func() {
+			for n := 1; ctx.Err() == nil; n++ {
+				one.do(n)
+				select {
+				case <-ctx.Done():
+				case <-time.After(one.pause):
+				}
+			}
+		})
+	}
+}
+
+// fault does something to a controller, and returns how to mend it.
+type fault struct {
+	name string
+	do   func(f *trio, victim string) (mend func())
+}
+
+func faults() []fault {
+	signal := func(f *trio, victim string, s unix.Signal) {
+		if err := unix.Kill(f.hosts[victim].cmd.Process.Pid, s); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	cutting := func(q quality) func(*trio, string) func() {
+		return func(f *trio, victim string) func() {
+			f.cables[victim].set(q)
+			return func() { f.cables[victim].set(quality{}) }
+		}
+	}
+	return []fault{
+		{"killed", func(f *trio, victim string) func() {
+			f.hosts[victim].cmd.Process.Kill()
+			f.hosts[victim].cmd.Wait()
+			f.hosts[victim].cmd = nil
+			return func() { f.hosts[victim].start(f.controllers[victim]) }
+		}},
+		{"paused for 10 s", func(f *trio, victim string) func() {
+			signal(f, victim, unix.SIGSTOP)
+			resume := time.AfterFunc(10*time.Second, func() { signal(f, victim, unix.SIGCONT) })
+			return func() {
+				if resume.Stop() {
+					time.Sleep(time.Until(time.Now()))
+					signal(f, victim, unix.SIGCONT)
+				}
+			}
+		}},
+		{"cut off", cutting(quality{cut: true})},
+		{"cut off, and heard", cutting(quality{deaf: true})},
+		{"cut off, and hearing", cutting(quality{mute: true})},
+	}
+}
+
+// TestControllersSurvive does to the controller that leads what can happen to a machine, while
+// users deploy and make tokens. Another one must lead within seconds. Nothing that was
+// acknowledged may be lost, and nothing is done twice.
+func TestControllersSurvive(t *testing.T) {
+	f := newTrio(t)
+	l := &load{f: f}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var loading sync.WaitGroup
+	defer loading.Wait()
+	defer stop()
+	loading.Go(func() { l.run(ctx) })
+	f.await("the load has begun", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return len(l.tokens) > 2 && len(l.deployed) > 0 })
+	took := map[string][]time.Duration{}
+	for round := range *rounds {
+		for _, one := range faults() {
+			t.Run(fmt.Sprintf("%s %d", one.name, round+1), func(t *testing.T) {
+				f.t = t
+				took[one.name] = append(took[one.name], l.survive(one))
+			})
+		}
+	}
+	f.t = t
+	stop()
+	loading.Wait()
+	for _, name := range slices.Sorted(maps.Keys(took)) {
+		slices.Sort(took[name])
+		list := took[name]
+		t.Logf("%s: management was back after %v (median), %v (longest of %d)", name, list[len(list)/2], list[len(list)-1], len(list))
+		if *rounds >= 10 && list[len(list)-1] > backWithin {
+			t.Errorf("%s: management was away for %v, more than %v", name, list[len(list)-1], backWithin)
+		}
+	}
+	l.check()
+}
+
+// survive does one fault to the controller that leads, and returns how long no change was
+// possible.
+func (l *load) survive(one fault) time.Duration {
+	f := l.f
+	f.t.Helper()
+	victim := f.leader()
+	l.back.Store(0)
+	began := time.Now()
+	mend := one.do(f, victim)
+	l.fault.Store(began.UnixNano())
+	f.await("a change is acknowledged again", func() bool { return l.back.Load() != 0 })
+	took := time.Unix(0, l.back.Load()).Sub(began).Round(time.Millisecond)
+	l.fault.Store(0)
+	mend()
+	f.leader()
+	f.t.Logf("%s was %s: management was back after %v", victim, one.name, took)
+	return took
+}
+
+// check compares what was acknowledged with what there is.
+func (l *load) check() {
+	f := l.f
+	f.t.Logf("%d tokens and %d deployments were acknowledged", len(l.tokens), len(l.deployed))
+	tokens := f.hosts["ops"].run("zeekfleet token list --json")
+	for _, name := range l.tokens {
+		if !strings.Contains(tokens, `"`+name+`"`) {
+			f.t.Errorf("the token for %s was acknowledged, and is lost", name)
+		}
+	}
+	history := f.hosts["ops"].run("zeekfleet history --limit 10000 --format json")
+	for _, note := range l.deployed {
+		if n := strings.Count(history, `"`+note+`"`); n != 1 {
+			f.t.Errorf("the deployment %s was acknowledged, and is in the history %d times", note, n)
+		}
+	}
+}
