@@ -39,6 +39,9 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("etcd: %w", err)
 	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
 	cfg = cfg.withDefaults()
 	c := &conn{cfg: cfg, keys: keys{cfg.Prefix}}
 	e := &Engine{conn: c, election: election{c}, members: members{c}, care: care{conn: c}, failed: make(chan error, 1)}

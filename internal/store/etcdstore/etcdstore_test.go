@@ -26,6 +26,9 @@ const patience = 60 * time.Second
 var single *etcdstore.Engine
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(dirEnv); dir != "" {
+		os.Exit(failureMain(dir))
+	}
 	os.Exit(run(m))
 }
 

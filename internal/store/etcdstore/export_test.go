@@ -1,6 +1,12 @@
 package etcdstore
 
-import "go.etcd.io/etcd/client/pkg/v3/types"
+import (
+	"context"
+
+	"go.etcd.io/etcd/client/pkg/v3/types"
+
+	"github.com/zeekfleet/zeekfleet/internal/store"
+)
 
 // Kill ends the member as a crash of its process does: it hands nothing over.
 func (e *Engine) Kill() error {
@@ -22,4 +28,11 @@ func (e *Engine) eachPeer(do func(types.ID)) {
 			do(m.ID)
 		}
 	}
+}
+
+// SaveHalf makes a Save count as a batch whose changes are not moved to their entries, as a
+// process does that ends in between.
+func SaveHalf(ctx context.Context, s store.Store, changes []store.Change, replaces store.Revision) error {
+	w := &saving{Entries: s.(*Entries), replaces: replaces, nonce: "half", half: true}
+	return w.try(ctx, last(changes))
 }

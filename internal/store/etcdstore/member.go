@@ -81,24 +81,19 @@ func startMember(ctx context.Context, cfg Config, fail func(error)) (*member, er
 		return nil, err
 	}
 	made := make(chan error, 1)
-	go func() {
-		var err error
-		m.server, err = etcdserver.NewServer(sc)
-		made <- err
-	}()
+	go func() { made <- m.make(sc) }()
+	// etcd cannot be told to give up. It does so by itself when it has asked each member.
 	select {
 	case err = <-made:
 		if err != nil {
 			err = m.explain(err.Error())
+		} else if ctx.Err() != nil {
+			m.server.Start() // what was not started cannot be stopped
+			m.server.HardStop()
+			err = context.Cause(ctx)
 		}
 	case message := <-fatal:
 		err = m.explain(message)
-	case <-ctx.Done():
-		// etcd cannot be told to give up. It does so by itself when it has asked each member.
-		if err = <-made; err == nil {
-			m.server.Cleanup()
-			err = context.Cause(ctx)
-		}
 	}
 	if err != nil {
 		ln.Close()
@@ -106,6 +101,17 @@ func startMember(ctx context.Context, cfg Config, fail func(error)) (*member, er
 	}
 	m.serve(ln, fail)
 	return m, nil
+}
+
+// make makes the server. etcd panics on some damaged data.
+func (m *member) make(sc config.ServerConfig) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("corrupt data: %v", r)
+		}
+	}()
+	m.server, err = etcdserver.NewServer(sc)
+	return err
 }
 
 // serve starts the member. It returns at once.
@@ -252,7 +258,7 @@ func (m *member) explain(why string) error {
 	switch {
 	case strings.Contains(why, "permanently removed"):
 		return fmt.Errorf("etcd: this controller was removed from the cluster; to add it again remove %s, and join with a new token", dir)
-	case strings.Contains(why, "no space left on device"), strings.Contains(why, "disk quota exceeded"):
+	case strings.Contains(why, "no space left on device"), strings.Contains(why, "disk quota exceeded"), strings.Contains(why, "file too large"):
 		return fmt.Errorf("etcd: the disk of %s is full (%s); free some space, then start this controller again", dir, why)
 	case strings.Contains(why, "permission denied"), strings.Contains(why, "read-only file system"), strings.Contains(why, "input/output error"):
 		return fmt.Errorf("etcd: %s cannot be used (%s); make it readable and writable for this user, then start this controller again", dir, why)

@@ -87,6 +87,7 @@ type saving struct {
 	prepared bool
 	record   record
 	sent     bool // the changes may count
+	half     bool // in tests: the batch is not moved
 	repeated bool // they may count because of an attempt whose answer was lost
 }
 
@@ -146,7 +147,7 @@ func (w *saving) try(ctx context.Context, changes []store.Change) error {
 
 // finish moves the batch of a Save that counts.
 func (w *saving) finish(ctx context.Context) {
-	if w.record.batch != nil {
+	if w.record.batch != nil && !w.half {
 		if err := w.move(ctx, w.record, w.ready); err != nil {
 			w.e.cfg.Logger.Debug("etcd: a batch is moved later", "part", w.part, "err", err)
 		}
