@@ -184,6 +184,7 @@ func (m *Clustered) follow() {
 	v := m.leading.View()
 	m.relay.Follow(relay.Leader{Name: v.Leader, Term: v.Term, Token: v.Token, Addresses: m.members.clientsOf(v.Leader)})
 	m.members.stir()
+	nudge(m.members.nudged)
 }
 
 // refusedWhileFollowing logs who was refused: the audit is written by the controller that

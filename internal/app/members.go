@@ -41,14 +41,20 @@ type members struct {
 	asked  time.Time
 	// changed is closed when the next Report may differ.
 	changed chan struct{}
+	// nudged has something when the stores are to be asked at once.
+	nudged chan struct{}
 }
 
-func newMembers(m *Clustered) *members { return &members{m: m, changed: make(chan struct{})} }
+func newMembers(m *Clustered) *members {
+	return &members{m: m, changed: make(chan struct{}), nudged: make(chan struct{}, 1)}
+}
 
 // How often the stores of all controllers are asked how they are, and how long that may take.
+// A member that has no vote yet is looked at more often.
 const (
-	healthEvery = 5 * time.Second
-	healthWait  = 2 * time.Second
+	healthEvery  = 5 * time.Second
+	healthWait   = 2 * time.Second
+	promoteEvery = 500 * time.Millisecond
 )
 
 // run keeps what is known of the controllers until ctx is done.
@@ -67,8 +73,13 @@ func (c *members) run(ctx context.Context) error {
 	c.announce(ctx)
 	for ctx.Err() == nil {
 		c.ask(ctx)
-		c.promote(ctx)
-		pause(ctx, healthEvery)
+		timer := time.NewTimer(c.promote(ctx))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-c.nudged:
+		}
+		timer.Stop()
 	}
 	return context.Cause(ctx)
 }
@@ -95,8 +106,14 @@ func (c *members) announced(list []announced) {
 	if t := c.m.term.Load(); t != nil {
 		t.Authority.SetMembers(othersOf(c.m.set.Name, list))
 	}
+	nudge(c.m.readdressed)
+	nudge(c.nudged)
+}
+
+// nudge wakes who waits for a channel with room for one.
+func nudge(c chan struct{}) {
 	select {
-	case c.m.readdressed <- struct{}{}:
+	case c <- struct{}{}:
 	default: // somebody is about to look
 	}
 }
@@ -141,10 +158,11 @@ func (c *members) ask(ctx context.Context) {
 }
 
 // promote gives a vote to the members of the store that have caught up, if this controller
-// leads.
-func (c *members) promote(ctx context.Context) {
+// leads. It returns after what time the members are looked at again.
+func (c *members) promote(ctx context.Context) (again time.Duration) {
+	again = healthEvery
 	if !c.m.leading.View().Leads {
-		return
+		return again
 	}
 	c.mu.Lock()
 	list := slices.Clone(c.store)
@@ -159,7 +177,9 @@ func (c *members) promote(ctx context.Context) {
 		if err == nil {
 			c.m.log.Info("controller has a vote now", "controller", one.Name)
 		}
+		again = promoteEvery
 	}
+	return again
 }
 
 func (c *members) stir() {

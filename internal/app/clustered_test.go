@@ -1,0 +1,239 @@
+//go:build !noetcd
+
+package app_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/app"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
+	"github.com/zeekfleet/zeekfleet/internal/settings"
+)
+
+// memberOf is one of several controllers in this process.
+type memberOf struct {
+	t     *testing.T
+	set   settings.Controller
+	api   *api.Client
+	stop  context.CancelCauseFunc
+	ended chan error
+}
+
+var errStopped = errors.New("stopped by the test")
+
+// newMember returns a controller that does not run yet, with ports of its own.
+func newMember(t *testing.T, ports *porttest.Ports, number int) *memberOf {
+	t.Helper()
+	set := authoritySettings(t, "127.0.0.1")
+	set.Name = fmt.Sprintf("c-%d", number)
+	set.Broker.Port, set.WebSocket.Port = ports.At(3*number), ports.At(3*number+1)
+	set.Cluster = settings.Cluster{
+		On: true, Advertise: "127.0.0.1", Peer: settings.Listen{Addr: netip.MustParseAddr("127.0.0.1"), Port: ports.At(3*number + 2)},
+		Heartbeat: 100 * time.Millisecond, Election: time.Second, QuotaMegabytes: 256,
+	}
+	client, err := api.New(api.Config{Address: fmt.Sprintf("127.0.0.1:%d", set.WebSocket.Port)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return &memberOf{t: t, set: set, api: client}
+}
+
+// start opens and runs the controller.
+func (m *memberOf) start() {
+	m.t.Helper()
+	c, err := app.OpenClustered(m.t.Context(), m.set, testLog(m.t, m.set.Name), app.Opening{Version: "1.2.3"})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var ctx context.Context
+	ctx, m.stop = context.WithCancelCause(context.Background())
+	m.ended = make(chan error, 1)
+	go func() { m.ended <- c.Run(ctx) }()
+	m.t.Cleanup(func() { m.end() })
+}
+
+// end stops the controller, and returns the error of its Run.
+func (m *memberOf) end() error {
+	if m.stop == nil {
+		return nil
+	}
+	m.stop(errStopped)
+	m.stop = nil
+	select {
+	case err := <-m.ended:
+		return err
+	case <-time.After(patience.Limit):
+		m.t.Errorf("%s has not ended", m.set.Name)
+		return nil
+	}
+}
+
+// testLog writes into the log of the test while that runs.
+func testLog(t *testing.T, name string) *slog.Logger {
+	return slog.New(slog.NewTextHandler(logTo{t, name}, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+type logTo struct {
+	t    *testing.T
+	name string
+}
+
+func (l logTo) Write(text []byte) (int, error) {
+	if l.t.Context().Err() == nil {
+		l.t.Logf("%s: %s", l.name, strings.TrimSpace(string(text)))
+	}
+	return len(text), nil
+}
+
+// join makes the controller a member, with a token of another one.
+func (m *memberOf) join(of *memberOf) {
+	m.t.Helper()
+	token, err := of.api.CreateToken(m.t.Context(), api.TokenRequest{Controller: m.set.Name})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if err := app.JoinController(m.t.Context(), app.ControllerJoining{
+		Settings: m.set, Addresses: []string{"127.0.0.1:1", of.api.Address()}, Token: token.Text, Version: "1.2.3", Logger: slog.New(slog.DiscardHandler),
+	}); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// await asks the controller until it answers that all is as it should be.
+func (m *memberOf) await(what string, right func(api.Controllers) bool) {
+	m.t.Helper()
+	var last any
+	for began := time.Now(); time.Since(began) < patience.Limit; time.Sleep(20 * time.Millisecond) {
+		list, err := m.api.Controllers(m.t.Context())
+		if err == nil && right(list) {
+			return
+		}
+		if last = list; err != nil {
+			last = err
+		}
+	}
+	m.t.Fatalf("%s never sees: %s; at last: %+v", m.set.Name, what, last)
+}
+
+// roles returns the roles of the controllers, sorted by their names.
+func roles(list api.Controllers) (all []string) {
+	for _, one := range list.Members {
+		all = append(all, one.Role)
+	}
+	return all
+}
+
+// token makes a joining token at the controller, and tries again while nobody leads.
+func (m *memberOf) token(instance string) {
+	m.t.Helper()
+	var err error
+	for began := time.Now(); time.Since(began) < patience.Limit; {
+		if _, err = m.api.CreateToken(m.t.Context(), api.TokenRequest{Instance: instance}); err == nil {
+			return
+		}
+	}
+	m.t.Fatalf("%s: %v", m.set.Name, err)
+}
+
+// tokens returns the instances for which there are tokens, as the controller says.
+func (m *memberOf) tokens() (all []string) {
+	m.t.Helper()
+	list, err := m.api.Tokens(m.t.Context())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, one := range list {
+		all = append(all, one.For)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func reserve(t *testing.T) *porttest.Ports {
+	t.Helper()
+	ports, err := porttest.Reserve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ports.Close() })
+	return ports
+}
+
+func TestThreeControllersServeOneFleet(t *testing.T) {
+	ports := reserve(t)
+	one, two, three := newMember(t, ports, 1), newMember(t, ports, 2), newMember(t, ports, 3)
+	one.start()
+	one.token("before")
+	for _, other := range []*memberOf{two, three} {
+		other.join(one)
+		other.start()
+		other.await("itself among those with a vote", func(list api.Controllers) bool {
+			return len(list.Members) > 0 && !slices.Contains(roles(list), api.ControllerLearns) && !slices.Contains(roles(list), api.ControllerAway)
+		})
+	}
+	three.await("three controllers", func(list api.Controllers) bool {
+		return slices.Equal(roles(list), []string{"leader", "follower", "follower"}) && list.Leader == "c-1" && list.Self == "c-3"
+	})
+
+	three.token("by-three")
+	if got := two.tokens(); !slices.Equal(got, []string{"agent/before", "agent/by-three"}) {
+		t.Errorf("controller two has the tokens %q", got)
+	}
+
+	if err := one.end(); !errors.Is(err, errStopped) {
+		t.Errorf("the first controller ends with %v", err)
+	}
+	two.token("without-one")
+	one.start()
+	one.await("another one that leads", func(list api.Controllers) bool {
+		return list.Leader != "c-1" && list.Leader != "" && list.Term > 1 && len(list.Members) == 3
+	})
+	if got := one.tokens(); !slices.Contains(got, "agent/without-one") {
+		t.Errorf("the first controller has the tokens %q", got)
+	}
+
+	list, err := one.api.Controllers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	leads := map[string]*memberOf{"c-1": one, "c-2": two, "c-3": three}[list.Leader]
+	gone := one
+	if err := leads.api.RemoveController(t.Context(), gone.set.Name); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-gone.ended; !errors.Is(err, app.ErrRemoved) {
+		t.Errorf("the removed controller ends with %v", err)
+	}
+	gone.stop = nil
+	leads.await("two controllers", func(list api.Controllers) bool { return len(list.Members) == 2 })
+	leads.token("without-one-for-ever")
+}
+
+// A controller that joins hides no state of its own.
+func TestWhoHasStateDoesNotJoin(t *testing.T) {
+	ports := reserve(t)
+	one, two := newMember(t, ports, 1), newMember(t, ports, 2)
+	one.start()
+	one.token("x")
+	path := filepath.Join(two.set.Directory, "state.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := app.JoinController(t.Context(), app.ControllerJoining{Settings: two.set, Addresses: []string{one.api.Address()}, Logger: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "move the directory away") {
+		t.Errorf("got %v", err)
+	}
+}
