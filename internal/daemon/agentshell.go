@@ -276,6 +276,9 @@ func (a *agentShell) toController(e agent.ToController) {
 		a.endpoint.Publish(a.topic, v)
 		return
 	}
+	if a.obedience.early(e) {
+		return
+	}
 	a.endpoint.PublishTo(string(e.Peer), a.topic, v)
 }
 

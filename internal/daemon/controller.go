@@ -99,8 +99,9 @@ type ControllerConfig struct {
 	// Nil means that nobody wants to know.
 	TermSeen func(uint64)
 	// Addresses returns where the controllers of the cluster accept agents, as host:port.
-	// Agents are told, and they are told again when AddressesChanged has something. Nil means
-	// that agents are told nothing.
+	// Agents are told, and they are told again when AddressesChanged has something. Nil, and a
+	// list that is nil, mean that agents are told nothing. An empty list tells them to forget
+	// what they were told: the controller is alone now.
 	Addresses        func() []string
 	AddressesChanged <-chan struct{}
 	// SaveTimeout bounds a save. Zero means 5 s.

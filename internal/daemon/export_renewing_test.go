@@ -13,7 +13,14 @@ type Renewer = renewer
 
 // NewRenewing returns the part of an agent that renews its certificate.
 func NewRenewing(c *Credentials, e *bus.Endpoint, log *slog.Logger) func(context.Context) error {
-	return newRenewing(c, e, joined.RenewalConfig{}, newLeads(&obeyed{}, func(bus.Peer) string { return "" }), log).run
+	return NewRenewingOf(0, c, e, log)
+}
+
+// NewRenewingOf is NewRenewing for an agent that has obeyed a term.
+func NewRenewingOf(term uint64, c *Credentials, e *bus.Endpoint, log *slog.Logger) func(context.Context) error {
+	is := &obeyed{}
+	is.term.Store(term)
+	return newRenewing(c, e, joined.RenewalConfig{}, newLeads(is, func(bus.Peer) string { return "" }), log).run
 }
 
 // NewCertifying returns the two parts of a controller that renew agents' certificates.

@@ -171,9 +171,13 @@ func (c *controllerShell) tellAddresses() {
 
 // tell tells an agent where the controllers are, if it does not know.
 func (c *controllerShell) tell(peer string) {
-	addresses := slices.Compact(slices.Sorted(slices.Values(c.telling.of())))
+	known := c.telling.of()
+	if known == nil {
+		return // nobody knows yet
+	}
+	addresses := slices.Compact(slices.Sorted(slices.Values(known)))
 	addresses = addresses[:min(len(addresses), mgmt.MaxControllers)]
-	if told, ok := c.telling.told[peer]; len(addresses) == 0 || ok && slices.Equal(told, addresses) {
+	if told, ok := c.telling.told[peer]; ok && slices.Equal(told, addresses) {
 		return
 	}
 	if c.endpoint.PublishTo(peer, c.telling.agents[peer], codec.Encode(mgmt.ControllersChanged{Addresses: addresses})) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -264,4 +265,42 @@ func TestAgentsRememberTheControllersThatTheyWereTold(t *testing.T) {
 	})
 	c, _ := m.lead(1, nil)
 	awaitAgent(t, c)
+}
+
+// A controller that follows subscribes to nothing, and a term leaves no goroutine.
+func TestTermsLeaveNothingBehind(t *testing.T) {
+	m := newMember(t)
+	watch, err := bus.New(bus.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub := watch.Subscribe(0)
+	defer sub.Close()
+	m.inBackground("watch", nil, func(ctx context.Context) error { return watch.Dial(ctx, m.peers, bus.DialConfig{}) })
+	patience.Find(t, sub.Events(), "the member", func(ev bus.Event) bool { _, ok := ev.(bus.PeerAdded); return ok })
+	announces := func(want string) {
+		t.Helper()
+		patience.Find(t, sub.Events(), "what the member announces: "+want, func(ev bus.Event) bool {
+			updated, ok := ev.(bus.PeerUpdated)
+			return ok && strings.Join(updated.Topics.Below("zeek/fleet/term/"), " ") == want && (want != "" || updated.Topics.Below("") == nil)
+		})
+	}
+	var before int
+	for term := range uint64(6) {
+		c, end := m.lead(term+1, nil)
+		announces(fmt.Sprintf("%d/", term+1))
+		if _, err := c.Snapshot(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		end()
+		announces("")
+		if term == 0 {
+			before = runtime.NumGoroutine()
+		}
+	}
+	for ctx := patience.Context(t); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if ctx.Err() != nil {
+			t.Fatalf("there are %d goroutines, and there were %d after the first term", runtime.NumGoroutine(), before)
+		}
+	}
 }

@@ -101,11 +101,12 @@ type obedience struct {
 	shell     *agentShell
 	leads     *leads
 	peers     map[mgmt.PeerID]bus.Peer // native peers
+	topics    map[mgmt.PeerID]bus.Topics
 	announces func(prefixes ...string)
 }
 
 func newObedience(a *agentShell, saved uint64) obedience {
-	o := obedience{obeyed: &obeyed{}, shell: a, peers: map[mgmt.PeerID]bus.Peer{}}
+	o := obedience{obeyed: &obeyed{}, shell: a, peers: map[mgmt.PeerID]bus.Peer{}, topics: map[mgmt.PeerID]bus.Topics{}}
 	o.term.Store(saved)
 	o.leads = newLeads(o.obeyed, a.cfg.barred)
 	return o
@@ -113,7 +114,7 @@ func newObedience(a *agentShell, saved uint64) obedience {
 
 // heard takes what a peer announces, and returns what the core must know of it.
 func (o *obedience) heard(p bus.Peer, topics bus.Topics) lead {
-	o.peers[mgmt.PeerID(p.ID)] = p
+	o.peers[mgmt.PeerID(p.ID)], o.topics[mgmt.PeerID(p.ID)] = p, topics
 	is := o.leads.heard(p, topics)
 	o.consider(p)
 	return is
@@ -122,6 +123,14 @@ func (o *obedience) heard(p bus.Peer, topics bus.Topics) lead {
 func (o *obedience) lost(p bus.Peer) {
 	o.leads.lost(p.ID)
 	delete(o.peers, mgmt.PeerID(p.ID))
+	delete(o.topics, mgmt.PeerID(p.ID))
+}
+
+// early reports whether a hello is for a peer that has subscribed to the agent's topic since, as
+// far as the core knows. The core hears of that next, with the term, and says hello then.
+func (o *obedience) early(e agent.ToController) bool {
+	_, hello := e.Msg.(mgmt.NotifyAgentHello)
+	return hello && !o.topics[e.Peer].Want(o.shell.topic)
 }
 
 // consider says whether a peer counts as a controller that is obeyed. A controller whose term
