@@ -133,7 +133,7 @@ func (c *controllerShell) announced(p bus.Peer, topics bus.Topics) {
 	if claim.barred != "" {
 		return
 	}
-	if obeys := announcedTerm(topics, fleetObeys); obeys > mgmt.MaxTerm {
+	if obeys := announcedTerm(topics, fleetObeys); obeys > mgmt.MaxSeenTerm {
 		c.cfg.Logger.Warn("term of an agent ignored: no cluster has had so many", "peer", p.ID, "term", obeys)
 	} else if obeys > c.cfg.Term && c.cfg.TermSeen != nil {
 		c.cfg.TermSeen(obeys)

@@ -3,7 +3,9 @@ package daemon_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"runtime"
 	"strings"
@@ -17,6 +19,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/joined"
 	"github.com/zeekfleet/zeekfleet/internal/launch"
+	"github.com/zeekfleet/zeekfleet/internal/metrics"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
@@ -144,7 +147,10 @@ func order(t *testing.T, e *bus.Endpoint, sub *bus.Subscription, to string, id m
 func TestAgentsStayConnectedFromTermToTerm(t *testing.T) {
 	m := newMember(t)
 	records := make(auditLog, 100)
-	at := m.runAgent(new(memstore.Store), func(c *daemon.AgentConfig) { c.Audit = audit.NewRecorder(records, nil) })
+	scraped := listen(t)
+	at := m.runAgent(new(memstore.Store), func(c *daemon.AgentConfig) {
+		c.Audit, c.Metrics = audit.NewRecorder(records, nil), scraped
+	})
 	first, end := m.lead(3, nil)
 	awaitAgent(t, first)
 	obeys(t, records, 3)
@@ -170,6 +176,13 @@ func TestAgentsStayConnectedFromTermToTerm(t *testing.T) {
 	if now := m.agentLink(); now.ID != link.ID || !now.Since.Equal(link.Since) {
 		t.Errorf("the agent has connected anew: %v, was %v", now.Since, link.Since)
 	}
+	for path, want := range map[string]string{
+		metrics.HealthPath: "obeys controller " + m.peers + " in term 5", metrics.Path: "\nzeekfleet_agent_term 5\n",
+	} {
+		if text := page(t, "http://"+scraped.Addr().String()+path); !strings.Contains(text, want) {
+			t.Errorf("%s has %q, want %q", path, text, want)
+		}
+	}
 	// Another member that was paused since term 4.
 	paused, err := bus.New(bus.Config{})
 	if err != nil {
@@ -184,6 +197,24 @@ func TestAgentsStayConnectedFromTermToTerm(t *testing.T) {
 	patience.Find(t, records, "the refusal in the audit", func(r mgmt.AuditRecord) bool {
 		return r.Outcome == mgmt.AuditRefused && strings.Contains(r.Reason, "led in term 4")
 	})
+}
+
+func page(t *testing.T, url string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(patience.Context(t), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // obeys waits for the record that says which term the agent obeys.

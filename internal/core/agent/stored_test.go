@@ -162,7 +162,7 @@ func TestStateThatIsNotUnderstoodIsRefused(t *testing.T) {
 		"newer form":          {"state", `{"version":4,"told":true}`, `value "state": written by a newer zeekfleet (form 4, known are up to 3); run that zeekfleet, or a later one`},
 		"unknown field":       {"state", `{"version":3,"bundles":[]}`, `value "state": form 3: json: unknown field "bundles"`},
 		"field of form 3":     {"state", `{"version":2,"term":7}`, `value "state": form 2: json: unknown field "term"`},
-		"term beyond reason":  {"state", `{"version":3,"term":4611686018427387905}`, `value "state": form 3: term 4611686018427387905 is more than 4611686018427387904`},
+		"term beyond reason":  {"state", `{"version":3,"term":9223372036854775809}`, `value "state": form 3: term 9223372036854775809 is more than 9223372036854775808`},
 		"field of form 2":     {"state", `{"version":1,"stopped":[]}`, `value "state": form 1: json: unknown field "stopped"`},
 		"unknown field, old":  {"state", `{"Desired":{},"Bundles":[]}`, `value "state": form 0: json: unknown field "Bundles"`},
 		"damaged":             {"state", `{"version":1,`, `value "state": not a JSON object: unexpected end of JSON input`},
