@@ -62,7 +62,7 @@ type Log struct {
 	shelf  map[kind]*journal.Journal
 	copied *copied // nil for none
 	// unwritten are lines that were shared, and could not be written here yet.
-	unwritten []shelved
+	unwritten shelvedLines
 	closed    bool
 
 	mu sync.Mutex // guards what follows
@@ -85,9 +85,12 @@ func Open(cfg Config) (*Log, error) {
 // OpenToRead opens a log that another process may be writing. It changes nothing: Append
 // returns ErrClosed, and the bounds of the log do not count. A directory that does not
 // exist is an error.
-func OpenToRead(dir string) (*Log, error) {
+func OpenToRead(dir string) (*Log, error) { return OpenToReadWith(dir, nil) }
+
+// OpenToReadWith is OpenToRead with a logger that gets reports of damage. Nil discards them.
+func OpenToReadWith(dir string, log *slog.Logger) (*Log, error) {
 	const unbounded = 1 << 30
-	cfg := Config{Dir: dir, MaxRecords: unbounded, MaxBytes: unbounded << 30, MaxAge: math.MaxInt64}
+	cfg := Config{Dir: dir, MaxRecords: unbounded, MaxBytes: unbounded << 30, MaxAge: math.MaxInt64, Logger: log}
 	l, err := open(cfg.withDefaults())
 	if err == nil {
 		l.closed, l.ending = true, true

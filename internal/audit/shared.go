@@ -31,19 +31,60 @@ func (l *Log) share(line shelved) error {
 // stay.
 func (l *Log) writeShared() error {
 	for len(l.unwritten) > 0 {
-		line := l.unwritten[0]
-		if err := l.write(line); err != nil {
-			return err
+		n := l.unwritten.sameKind()
+		lines := make([]journal.Line, n)
+		for i, line := range l.unwritten[:n] {
+			lines[i] = line.Line
 		}
-		l.unwritten = l.unwritten[1:]
-		if l.copied == nil {
-			continue
+		done, err := l.shelf[l.unwritten[0].kind].Append(lines)
+		if done > 0 {
+			l.announce(lines[done-1].Seq)
 		}
-		if err := l.copy(line); err != nil { // the log has it
-			l.cfg.Logger.Error("the audit file lacks a record", "seq", line.Seq, "err", err)
+		for _, line := range l.unwritten[:done] {
+			l.copyShared(line)
+		}
+		if l.unwritten = l.unwritten[done:]; err != nil {
+			return fmt.Errorf("write the audit log: %w", err)
 		}
 	}
 	return nil
+}
+
+// copyShared writes a line to Config.File. The log has the record in any case.
+func (l *Log) copyShared(line shelved) {
+	if l.copied == nil {
+		return
+	}
+	if err := l.copy(line); err != nil {
+		l.cfg.Logger.Error("the audit file lacks a record", "seq", line.Seq, "err", err)
+	}
+}
+
+// shelvedLines are lines in the order of their numbers.
+type shelvedLines []shelved
+
+// sameKind returns how many of the first lines are on the same shelf.
+func (s shelvedLines) sameKind() int {
+	for n, line := range s {
+		if line.kind != s[0].kind {
+			return n
+		}
+	}
+	return len(s)
+}
+
+// Each calls each with all lines after a number, in batches of at most so many bytes. Another
+// process may append meanwhile. It returns how many lines are damaged, which it leaves out.
+func (l *Log) Each(after uint64, most int, each func(first, last uint64, lines []byte) error) (damaged int, err error) {
+	b := journal.Batches{Most: most, Each: each}
+	damaged, err = journal.Lines([]*journal.Journal{l.shelf[changes], l.shelf[refusals]}, after, func(_ int, line journal.Line) error { return b.Add(line) })
+	if err == nil {
+		err = b.Flush()
+	}
+	if err != nil {
+		return damaged, fmt.Errorf("read the audit log: %w", err)
+	}
+	return damaged, nil
 }
 
 // Take writes what another controller has shared: the lines of the records from first to last.

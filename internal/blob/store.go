@@ -91,25 +91,15 @@ func (e *LimitError) Error() string { return e.Why }
 // Open opens the store in a directory, which is made if there is none. It removes what a
 // crash has left.
 func Open(cfg Config) (*Store, error) {
-	s := &Store{
-		cfg: cfg.withDefaults(), blobs: map[mgmt.BundleHash]Blob{}, uploads: map[mgmt.BundleHash]upload{}, busy: map[mgmt.BundleHash]bool{},
-		sharing: map[mgmt.BundleHash][]byte{},
-	}
-	s.incoming = Incoming{filepath.Join(cfg.Dir, "incoming"), cfg.Disk}
+	s := newStore(cfg)
 	if err := s.incoming.Make(); err != nil {
 		return nil, err
 	}
 	if err := cfg.Disk.MkdirAll(filepath.Join(cfg.Dir, "sha256"), 0o700); err != nil {
 		return nil, err
 	}
-	dirs, err := os.ReadDir(filepath.Join(cfg.Dir, "sha256"))
-	if err != nil {
+	if err := s.loadAll(s.sweep); err != nil {
 		return nil, err
-	}
-	for _, dir := range dirs {
-		if err := s.load(filepath.Join(cfg.Dir, "sha256", dir.Name())); err != nil {
-			return nil, err
-		}
 	}
 	partial, err := s.incoming.List()
 	if err != nil {
@@ -121,8 +111,40 @@ func Open(cfg Config) (*Store, error) {
 	return s, nil
 }
 
+func newStore(cfg Config) *Store {
+	return &Store{
+		cfg: cfg.withDefaults(), blobs: map[mgmt.BundleHash]Blob{}, uploads: map[mgmt.BundleHash]upload{}, busy: map[mgmt.BundleHash]bool{},
+		sharing: map[mgmt.BundleHash][]byte{}, incoming: Incoming{filepath.Join(cfg.Dir, "incoming"), cfg.Disk},
+	}
+}
+
+// OpenToRead opens a store that another process may use. It changes nothing. A directory that
+// does not exist has no archives.
+func OpenToRead(cfg Config) (*Store, error) {
+	s := newStore(cfg)
+	err := s.loadAll(func(string, []fs.DirEntry) error { return nil })
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return s, nil
+}
+
+// loadAll reads what the store has, and lets sweep look at each directory.
+func (s *Store) loadAll(sweep func(dir string, entries []fs.DirEntry) error) error {
+	dirs, err := os.ReadDir(filepath.Join(s.cfg.Dir, "sha256"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		if err := s.load(filepath.Join(s.cfg.Dir, "sha256", dir.Name()), sweep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // load reads what a directory has.
-func (s *Store) load(dir string) error {
+func (s *Store) load(dir string, sweep func(dir string, entries []fs.DirEntry) error) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -147,7 +169,7 @@ func (s *Store) load(dir string) error {
 		}
 		s.blobs[hash] = Blob{hash, info.Size(), a.Files, a.Pushes}
 	}
-	return s.sweep(dir, entries)
+	return sweep(dir, entries)
 }
 
 // sweep removes files beside archives that are not there, and unfinished files.

@@ -134,6 +134,9 @@ func (a *Authority) Close() error {
 	return a.file.Close()
 }
 
+// Store returns where the authority keeps its state, to read it.
+func (a *Authority) Store() store.Store { return a.shell.kept.store }
+
 // SetMembers says who the other controllers of the cluster are now. Each gets a certificate,
 // which is with its key in the Store. The certificates of those that are gone are revoked. Any
 // goroutine may call it; it does not wait.

@@ -120,9 +120,12 @@ func Open(cfg Config) (*Log, error) {
 // OpenToRead opens the log in a directory to read what it has now, while another process may
 // be writing it. It changes nothing: Append returns ErrClosed, and the bounds of the log do
 // not count. A directory that does not exist is an error.
-func OpenToRead(dir string) (*Log, error) {
+func OpenToRead(dir string) (*Log, error) { return OpenToReadWith(dir, nil) }
+
+// OpenToReadWith is OpenToRead with a logger that gets reports of damage. Nil discards them.
+func OpenToReadWith(dir string, log *slog.Logger) (*Log, error) {
 	const unbounded = 1 << 30
-	cfg := Config{Dir: dir, MaxRecords: unbounded, MaxBytes: unbounded << 30, MaxAge: math.MaxInt64}.withDefaults()
+	cfg := Config{Dir: dir, MaxRecords: unbounded, MaxBytes: unbounded << 30, MaxAge: math.MaxInt64, Logger: log}.withDefaults()
 	l := &Log{cfg: cfg, turn: make(chan struct{}, 1), grown: make(chan struct{}), closed: true, ending: true}
 	if err := l.openJournal(); err != nil {
 		return nil, fmt.Errorf("read the log of happenings: %w", err)

@@ -154,3 +154,24 @@ func (l *Log) savePositions(newest uint64) {
 		l.cfg.Logger.Warn("how far agents were heard is not shared", "err", err)
 	}
 }
+
+// Each calls each with all lines after a number, in batches of at most so many bytes. Another
+// process may append meanwhile. It returns how many lines are damaged, which it leaves out.
+func (l *Log) Each(after uint64, most int, each func(first, last uint64, lines []byte) error) (damaged int, err error) {
+	b := journal.Batches{Most: most, Each: each}
+	damaged, err = journal.Lines([]*journal.Journal{l.journal}, after, func(_ int, line journal.Line) error { return b.Add(line) })
+	if err == nil {
+		err = b.Flush()
+	}
+	if err != nil {
+		return damaged, fmt.Errorf("read the log of happenings: %w", err)
+	}
+	return damaged, nil
+}
+
+// Positions returns how far agents were heard, in the form of Config.Positions.
+func (l *Log) Positions() []byte {
+	<-l.turn
+	defer func() { l.turn <- struct{}{} }()
+	return l.copies.text(l.Newest())
+}

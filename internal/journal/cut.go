@@ -26,3 +26,101 @@ func Cut(text []byte, after uint64, read func(line []byte) (Head, error)) (lines
 	}
 	return lines, damaged, nil
 }
+
+// Lines calls each with the lines of journals whose numbers are greater than after, in the
+// order of their numbers. It reads a segment at a time, also while another process appends. It
+// returns how many lines are damaged, which it leaves out.
+func Lines(journals []*Journal, after uint64, each func(of int, line Line) error) (damaged int, err error) {
+	heads := make([]*cursor, len(journals))
+	for i, j := range journals {
+		heads[i] = &cursor{journal: j, segments: j.Segments(), after: after}
+	}
+	for {
+		first := -1
+		for i, c := range heads {
+			if err := c.fill(); err != nil {
+				return 0, err
+			}
+			if len(c.lines) > 0 && (first < 0 || c.lines[0].Seq < heads[first].lines[0].Seq) {
+				first = i
+			}
+		}
+		if first < 0 {
+			break
+		}
+		c := heads[first]
+		line := c.lines[0]
+		c.lines = c.lines[1:]
+		if err := each(first, line); err != nil {
+			return 0, err
+		}
+	}
+	for _, c := range heads {
+		damaged += c.damaged
+	}
+	return damaged, nil
+}
+
+// cursor is how far a journal was read.
+type cursor struct {
+	journal  *Journal
+	segments []Segment // that were not read yet
+	lines    []Line    // of the segment that was read last
+	after    uint64
+	damaged  int
+}
+
+// fill reads the next segment if there is no line left.
+func (c *cursor) fill() error {
+	for len(c.lines) == 0 && len(c.segments) > 0 {
+		g := c.segments[0]
+		c.segments = c.segments[1:]
+		if g.Last <= c.after {
+			continue
+		}
+		text, err := c.journal.Text(g)
+		if err != nil {
+			return err
+		}
+		lines, damaged, err := Cut(text, c.after, c.journal.cfg.Read)
+		if err != nil {
+			return err
+		}
+		c.lines, c.damaged = lines, c.damaged+damaged
+	}
+	return nil
+}
+
+// Batches gathers lines into batches of at most so many bytes. A longer line is a batch of its
+// own.
+type Batches struct {
+	Most int
+	Each func(first, last uint64, lines []byte) error
+
+	first, last uint64
+	text        []byte
+}
+
+// Add adds a line.
+func (b *Batches) Add(line Line) error {
+	if len(b.text) > 0 && len(b.text)+len(line.Text) > b.Most {
+		if err := b.Flush(); err != nil {
+			return err
+		}
+	}
+	if len(b.text) == 0 {
+		b.first = line.Seq
+	}
+	b.last, b.text = line.Seq, append(b.text, line.Text...)
+	return nil
+}
+
+// Flush ends the batch that has begun.
+func (b *Batches) Flush() error {
+	if len(b.text) == 0 {
+		return nil
+	}
+	text := b.text
+	b.text = nil
+	return b.Each(b.first, b.last, text)
+}

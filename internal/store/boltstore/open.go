@@ -141,12 +141,17 @@ func (s *Store) lock(ctx context.Context) (*os.File, error) {
 // flock opens and exclusively locks the file at path. While another process holds
 // the lock, it waits until ctx is done.
 func flock(ctx context.Context, open func() (*os.File, error), path string) (*os.File, error) {
+	return flockAs(ctx, open, path, unix.LOCK_EX)
+}
+
+// flockAs is flock with a kind of lock.
+func flockAs(ctx context.Context, open func() (*os.File, error), path string, kind int) (*os.File, error) {
 	for {
 		f, err := open()
 		if err != nil {
 			return nil, err
 		}
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err = unix.Flock(int(f.Fd()), kind|unix.LOCK_NB)
 		if err == nil && isCurrent(f, path) {
 			return f, nil
 		}
