@@ -182,6 +182,7 @@ func (m *Clustered) take(conn bus.HTTPConn) {
 // follow tells the relay who leads, and everybody else that something has changed.
 func (m *Clustered) follow() {
 	v := m.leading.View()
+	m.raised(v)
 	m.relay.Follow(relay.Leader{Name: v.Leader, Term: v.Term, Token: v.Token, Addresses: m.members.clientsOf(v.Leader)})
 	m.members.stir()
 	nudge(m.members.nudged)

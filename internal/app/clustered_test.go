@@ -17,6 +17,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/app"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/porttest"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
@@ -236,4 +237,34 @@ func TestWhoHasStateDoesNotJoin(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "move the directory away") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// An agent remembers a greater term than the store has: the store was restored from a backup.
+func TestLeadTakesOverTheTermOfAnAgent(t *testing.T) {
+	one := newMember(t, reserve(t), 1)
+	one.start()
+	agent, err := bus.New(bus.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub := agent.Subscribe(0, "zeek/fleet/obeys/41/")
+	defer sub.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- agent.Dial(ctx, one.set.Broker.AddrPort().String(), bus.DialConfig{}) }()
+	defer func() {
+		cancel()
+		<-ended
+	}()
+	patience.Find(t, sub.Events(), "a term that is greater than the agent's", func(ev bus.Event) bool {
+		var topics bus.Topics
+		switch ev := ev.(type) {
+		case bus.PeerAdded:
+			topics = ev.Topics
+		case bus.PeerUpdated:
+			topics = ev.Topics
+		}
+		return slices.Contains(topics.Below("zeek/fleet/term/"), "42/")
+	})
+	one.await("the greater term", func(list api.Controllers) bool { return list.Term == 42 && list.Leader == "c-1" })
 }

@@ -40,6 +40,7 @@ func (m *Clustered) lead(ctx context.Context, lead quorum.Lead) error {
 	defer m.closeTerm(t)
 	m.registry.Switch(t.Authority)
 	m.term.Store(t)
+	m.raised(m.leading.View())
 	m.log.Info("this controller leads", "term", lead.Term, "after", time.Since(began).Round(time.Millisecond))
 	return t.run(ctx)
 }
@@ -123,6 +124,13 @@ func othersOf(self string, all []announced) []daemon.AuthorityMember {
 // raise gives the lead of this controller a greater term, because an agent has obeyed one.
 func (m *Clustered) raise(ctx context.Context, seen uint64) {
 	go m.leading.Raise(ctx, seen)
+}
+
+// raised tells agents the greater term that the lead of this controller has got, if it has.
+func (m *Clustered) raised(v daemon.LeadingView) {
+	if t := m.term.Load(); t != nil && v.Leads {
+		t.daemon.Raise(v.Term)
+	}
 }
 
 // agentAddresses returns where the controllers serve agents.

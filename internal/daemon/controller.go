@@ -318,8 +318,8 @@ func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core 
 		case <-c.cfg.AddressesChanged:
 			c.tellAddresses()
 			return nil, false
-		case term := <-c.port.raised:
-			c.raise(term)
+		case <-c.port.raised:
+			c.raise()
 			return nil, false
 		case s := <-c.port.submitted:
 			return c.waiting.begin(s), true

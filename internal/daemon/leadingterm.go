@@ -104,21 +104,27 @@ func (c ControllerConfig) leave(endpoint *bus.Endpoint, sub *bus.Subscription, p
 }
 
 // Raise gives this controller's lead a greater term, which agents are told: one of them has
-// obeyed a term that was greater than that of the Config. Any goroutine may call Raise while
-// Run runs.
-func (c *Controller) Raise(ctx context.Context, term uint64) error {
+// obeyed a term that was greater than that of the Config. A term that is not greater changes
+// nothing. Any goroutine may call Raise. It does not wait.
+func (c *Controller) Raise(term uint64) {
+	for {
+		known := c.port.term.Load()
+		if term <= known {
+			return
+		}
+		if c.port.term.CompareAndSwap(known, term) {
+			break
+		}
+	}
 	select {
-	case c.port.raised <- term:
-		return nil
-	case <-c.port.ended:
-		return ErrEnded
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	case c.port.raised <- struct{}{}:
+	default: // the loop is going to see this term, too
 	}
 }
 
 // raise announces a greater term.
-func (c *controllerShell) raise(term uint64) {
+func (c *controllerShell) raise() {
+	term := c.port.term.Load()
 	if term <= c.cfg.Term || term > mgmt.MaxTerm {
 		return
 	}

@@ -142,7 +142,7 @@ func (o *obedience) consider(p bus.Peer) {
 		o.leader.Store(new(controllerName(p)))
 	}
 	o.shell.controllers.set(p, counts)
-	if !counts {
+	if !counts && is.term <= o.term.Load() {
 		o.shell.teller.Forget(mgmt.PeerID(p.ID))
 		o.shell.bundles.links.opener.Lost(func(peer string) bool { return peer == p.ID })
 	}

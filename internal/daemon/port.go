@@ -20,7 +20,8 @@ type port struct {
 	submitted chan *submission
 	withdrawn chan mgmt.PeerID // the asker of a submission that is not waited for
 	snapshots chan snapshot
-	raised    chan uint64   // greater terms of the same lead
+	term      atomic.Uint64 // the greatest of Raise
+	raised    chan struct{} // it has changed
 	ended     chan struct{} // is closed when the controller has ended
 	askers    atomic.Uint64 // counts them
 	stirs     stirs
@@ -87,7 +88,7 @@ type snapshot chan *mgmt.Snapshot
 func newPort() *port {
 	return &port{
 		submitted: make(chan *submission), withdrawn: make(chan mgmt.PeerID),
-		snapshots: make(chan snapshot), raised: make(chan uint64), hosts: newKnownHosts(), ended: make(chan struct{}),
+		snapshots: make(chan snapshot), raised: make(chan struct{}, 1), hosts: newKnownHosts(), ended: make(chan struct{}),
 	}
 }
 
