@@ -386,6 +386,49 @@ func TestTwoOfThreeGoOn(t *testing.T) {
 	})
 }
 
+// The controller that leads is killed, and with it the leader of etcd. The others doubt it at
+// once, and one of them leads. The log says how long that takes.
+func TestFollowersEndTheLeadOfAMemberThatWasKilled(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.change = func(cfg *etcdstore.Config) { cfg.Heartbeat, cfg.Election = 0, 0 }
+	engines := map[string]*etcdstore.Engine{}
+	names := []string{"one", "two", "three"}
+	sessions := map[string]quorum.Session{}
+	for i, e := range c.start(names...) {
+		s, err := e.Begin(t.Context(), names[i], ttl)
+		done(t, "Begin", err)
+		engines[names[i]], sessions[names[i]] = e, s
+	}
+	killed := etcdLeader(t, engines["one"])
+	lead, err := engines[killed].Take(t.Context(), sessions[killed], killed, 0)
+	done(t, "Take", err)
+	c.stop(killed, (*etcdstore.Engine).Kill)
+	start := time.Now()
+	for _, n := range names {
+		if n == killed {
+			continue
+		}
+		until(t, "Doubt", func(ctx context.Context) error { return engines[n].Doubt(ctx, sessions[n], n, lead.Token) })
+		t.Logf("%v: %s doubts", time.Since(start), n)
+	}
+	for _, n := range names {
+		if n == killed {
+			continue
+		}
+		if err := engines[n].End(t.Context(), lead.Token, 2); err != nil && !errors.Is(err, quorum.ErrTaken) {
+			t.Fatalf("End: %v", err) // if the answer to a first attempt was lost, that lead has ended
+		}
+		next, err := engines[n].Take(t.Context(), sessions[n], n, 0)
+		done(t, "Take", err)
+		t.Logf("%v: %+v", time.Since(start), next)
+		if next.Term != lead.Term+1 || next.Token <= lead.Token {
+			t.Errorf("the next lead: got %+v after %+v", next, lead)
+		}
+		break
+	}
+}
+
 func TestOneGoesOnWhenTheMajorityIsLostForEver(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)

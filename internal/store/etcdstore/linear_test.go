@@ -255,27 +255,27 @@ func (c *clients) lead(ctx context.Context, client int) {
 // disturb stops members and cuts them off, one at a time.
 func (c *clients) disturb(rounds int) {
 	for round := range rounds {
-		c.progress(60)
+		c.progress(40)
 		name := c.names[round%len(c.names)]
 		switch round % 3 {
 		case 0:
 			c.stop(name, (*etcdstore.Engine).Kill)
-			c.progress(60)
+			c.progress(40)
 			c.open(name, c.config(name))
 		case 1:
 			c.cluster.mu.Lock()
 			e := c.engines[name]
 			c.cluster.mu.Unlock()
 			e.Cut()
-			c.progress(60)
+			c.progress(40)
 			e.Mend()
 		case 2:
 			c.stop(name, (*etcdstore.Engine).Close)
-			c.progress(60)
+			c.progress(40)
 			c.open(name, c.config(name))
 		}
 	}
-	c.progress(60)
+	c.progress(40)
 }
 
 // progress waits for more requests with an answer.
@@ -302,7 +302,7 @@ func TestHistoryIsLinearizable(t *testing.T) {
 		running.Go(func() { c.work(ctx, client) })
 	}
 	running.Go(func() { c.lead(ctx, 4) })
-	c.disturb(6)
+	c.disturb(4)
 	cancel()
 	running.Wait()
 	t.Logf("%d requests, of which %d were lost, in %v", len(c.all), c.lost, time.Since(c.history.began))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/zeekfleet/zeekfleet/internal/store"
@@ -67,6 +68,9 @@ func (s *Entries) save(ctx context.Context, changes []store.Change, replaces sto
 	defer w.drop(ctx)
 	for {
 		err := w.try(ctx, changes)
+		if errors.Is(err, rpctypes.ErrNoSpace) && w.sent {
+			return w.despite(ctx, err)
+		}
 		if !errors.Is(err, errGuard) {
 			return err
 		}
@@ -206,6 +210,17 @@ func (s *Entries) ops(changes []sealed) []clientv3.Op {
 		}
 	}
 	return ops
+}
+
+// despite returns nil if the changes count in spite of an error. The transaction with which etcd
+// finds that it has no room counts, although etcd returns an error for it.
+func (w *saving) despite(ctx context.Context, err error) error {
+	r, failed := w.e.get(ctx, w.e.keys.saver(w.part))
+	if failed == nil && len(r.Kvs) > 0 && string(r.Kvs[0].Value) == w.nonce {
+		w.finish(ctx)
+		return nil
+	}
+	return err
 }
 
 // errLost says that a Save was made, and that others were made since.
