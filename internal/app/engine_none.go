@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 
+	"github.com/zeekfleet/zeekfleet/internal/member"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 	"github.com/zeekfleet/zeekfleet/internal/systemd"
 )
@@ -45,3 +47,11 @@ type ControllerJoining struct {
 
 // JoinController returns an error.
 func JoinController(context.Context, ControllerJoining) error { return errNoStore }
+
+// takeBack returns an error if this controller was one of several.
+func takeBack(_ context.Context, set settings.Controller, _ *slog.Logger) error {
+	if _, err := os.Lstat(member.File(set.Directory)); err == nil {
+		return errNoStore
+	}
+	return nil
+}

@@ -5,9 +5,7 @@ package app
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -420,11 +418,6 @@ func (c *members) HandOver(ctx context.Context, who mgmt.Principal, to string) e
 		Who: who.Name, Role: who.Role, Source: who.Source, Request: access.LeadController.Name, Subject: cmp.Or(to, "any other controller"), Outcome: mgmt.AuditDone,
 	})
 	return c.m.leading.HandOver(ctx)
-}
-
-// Backup implements web.Controllers.
-func (c *members) Backup(ctx context.Context, w io.Writer) error {
-	return errors.New("no backup yet")
 }
 
 // pause waits, or until ctx is done.

@@ -90,6 +90,9 @@ func OpenController(
 	if c.Bus, err = busConfig(set.Common); err != nil {
 		return c, err
 	}
+	if err = takeBack(ctx, set, log); err != nil {
+		return c, err
+	}
 	if c.store, err = daemon.OpenControllerState(ctx, set.Directory, log); err != nil {
 		return c, err
 	}

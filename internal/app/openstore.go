@@ -172,16 +172,22 @@ func (m *Clustered) prefix() string { return m.place.Prefix }
 // setAside ends the names of files of a controller whose state is in a store.
 const setAside = ".before-cluster"
 
+// ownFiles are the files with the state of a controller that is alone.
+var ownFiles = []string{"state.db", "authority.db", "alerts.json", "receivers"}
+
 // putAside renames the files of a state that is in the store now.
 func putAside(dir string) error {
-	for _, name := range []string{"state.db", "authority.db", "alerts.json"} {
+	for _, name := range ownFiles {
 		path := filepath.Join(dir, name)
+		if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err := os.RemoveAll(path + setAside); err != nil {
+			return err
+		}
 		if err := os.Rename(path, path+setAside); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
 	return nil
 }
-
-// bringState puts the state that this controller has had alone into the store.
-func (m *Clustered) bringState(context.Context) error { return nil }
