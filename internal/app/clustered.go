@@ -97,18 +97,6 @@ func OpenClustered(ctx context.Context, set settings.Controller, log *slog.Logge
 	return m, m.openFront()
 }
 
-// lockDirectory makes the directory of a controller, and keeps other processes out of it.
-func lockDirectory(dir string) (*durable.Lock, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	lock, err := durable.LockFile(filepath.Join(dir, "member.lock"))
-	if err != nil {
-		return nil, fmt.Errorf("another controller of the directory %s runs: %w", dir, err)
-	}
-	return lock, nil
-}
-
 // openFiles opens the logs and the contents of bundles. They are copies of what all
 // controllers share.
 func (m *Clustered) openFiles(opened *closers) error {

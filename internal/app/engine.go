@@ -28,10 +28,3 @@ type engineOptions struct {
 	onRemoved func()
 	log       *slog.Logger
 }
-
-// Directories of a member, below the directory of the controller.
-const (
-	storeDir   = "etcd"
-	peersDir   = "peers"
-	scratchDir = "incoming"
-)

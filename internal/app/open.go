@@ -12,6 +12,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/audit"
 	"github.com/zeekfleet/zeekfleet/internal/blob"
+	"github.com/zeekfleet/zeekfleet/internal/bundle"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
@@ -45,6 +46,9 @@ type Controller struct {
 	// registry knows who belongs to the cluster. It is nil if there is no authority.
 	registry daemon.Registry
 	store    *boltstore.Store
+	// directory has the files. bundle bounds the content of a bundle.
+	directory string
+	bundle    bundle.Config
 }
 
 // Close closes a controller that is not run.
@@ -126,7 +130,7 @@ func OpenController(
 // configure sets what follows from the settings alone, and adds to them the names of the
 // host that follow from others.
 func (c *Controller) configure(set *settings.Controller) (err error) {
-	c.Insecure = set.Insecure
+	c.Insecure, c.directory, c.bundle = set.Insecure, set.Directory, bundleBounds(*set)
 	if c.SSO, err = openSSO(set.SSO); err != nil {
 		return err
 	}

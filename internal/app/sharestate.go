@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 
 	"github.com/zeekfleet/zeekfleet/internal/backup"
-	"github.com/zeekfleet/zeekfleet/internal/bundle"
 	"github.com/zeekfleet/zeekfleet/internal/member"
 	"github.com/zeekfleet/zeekfleet/internal/quorum"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
@@ -45,10 +44,6 @@ func (m *Clustered) bringState(ctx context.Context) error {
 	}
 	m.log.Info("the state of this controller is in the store of several controllers now", "entries", r.Entries, "records", r.Records, "bundles", r.Archives)
 	return nil
-}
-
-func bundleBounds(set settings.Controller) bundle.Config {
-	return bundle.Config{Bytes: int64(set.BundleMegabytes) << 20}
 }
 
 // ownState returns a file with the state of a controller that is alone, if there is one.
