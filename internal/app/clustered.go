@@ -51,7 +51,6 @@ type Clustered struct {
 	// who of this host may do what.
 	base     Controller
 	view     *daemon.AuthorityView
-	viewing  sync.Mutex // is held while view reads
 	registry *daemon.SwitchedRegistry
 	who      *daemon.Who
 	copies   *copies.Copies
@@ -91,7 +90,7 @@ func OpenClustered(ctx context.Context, set settings.Controller, log *slog.Logge
 	if err = m.base.openPorts(ctx, &opened, m.set, how.Flags); err != nil {
 		return nil, err
 	}
-	if err = m.openRegistry(ctx); err != nil {
+	if err = m.openRegistry(); err != nil {
 		return nil, err
 	}
 	return m, m.openFront()
@@ -112,13 +111,11 @@ func (m *Clustered) openFiles(opened *closers) error {
 	return nil
 }
 
-// openRegistry reads who belongs to the cluster, and says so at the ports.
-func (m *Clustered) openRegistry(ctx context.Context) (err error) {
+// openRegistry makes what knows who belongs to the cluster. It trusts nobody until the store was
+// read, which may take until there is a majority.
+func (m *Clustered) openRegistry() (err error) {
 	c := &m.base
-	m.view, err = daemon.OpenAuthorityView(ctx, m.engine.Store(authorityPart, quorum.Fence{}), m.set.Name, authorityCore(m.set))
-	if err != nil {
-		return err
-	}
+	m.view = daemon.NewAuthorityView(m.engine.Store(authorityPart, quorum.Fence{}), m.set.Name, authorityCore(m.set))
 	m.registry = daemon.NewSwitchedRegistry(m.view)
 	m.who = daemon.NewMemberWho(daemon.WhoConfig{Callers: c.Callers, Registry: m.registry})
 	c.registry = m.registry
@@ -290,11 +287,14 @@ func (m *Clustered) watchStore(ctx context.Context) error {
 // followAuthority keeps the view of who belongs to the cluster as new as the store.
 func (m *Clustered) followAuthority(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := m.engine.Changed(ctx, authorityPart, func() {
-			if err := m.reload(ctx); err != nil {
-				m.log.Warn("who belongs to the cluster may be older than in the store", "err", err)
-			}
-		})
+		err := m.reload(ctx)
+		if err == nil {
+			err = m.engine.Changed(ctx, authorityPart, func() {
+				if err := m.reload(ctx); err != nil {
+					m.log.Warn("who belongs to the cluster may be older than in the store", "err", err)
+				}
+			})
+		}
 		if ctx.Err() == nil {
 			m.log.Debug("the authority is not followed at the moment", "err", err)
 			pause(ctx, upkeepRetry)
@@ -322,8 +322,6 @@ func (m *Clustered) followAgents(ctx context.Context) error {
 
 // reload reads who belongs to the cluster.
 func (m *Clustered) reload(ctx context.Context) error {
-	m.viewing.Lock()
-	defer m.viewing.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	return m.view.Reload(ctx)

@@ -55,15 +55,29 @@ func newMember(t *testing.T, ports *porttest.Ports, number int) *memberOf {
 // start opens and runs the controller.
 func (m *memberOf) start() {
 	m.t.Helper()
-	c, err := app.OpenClustered(m.t.Context(), m.set, testLog(m.t, m.set.Name), app.Opening{Version: "1.2.3"})
-	if err != nil {
+	if err := m.tryStart(app.Opening{Version: "1.2.3"}); err != nil {
 		m.t.Fatal(err)
+	}
+}
+
+// tryStart is start. It returns the error of a controller that does not open.
+func (m *memberOf) tryStart(how app.Opening) error {
+	var c interface{ Run(context.Context) error }
+	var err error
+	if m.set.Cluster.On {
+		c, err = app.OpenClustered(m.t.Context(), m.set, testLog(m.t, m.set.Name), how)
+	} else {
+		c, err = app.OpenController(m.t.Context(), m.set, testLog(m.t, m.set.Name), app.PortFlags{})
+	}
+	if err != nil {
+		return err
 	}
 	var ctx context.Context
 	ctx, m.stop = context.WithCancelCause(context.Background())
 	m.ended = make(chan error, 1)
 	go func() { m.ended <- c.Run(ctx) }()
 	m.t.Cleanup(func() { m.end() })
+	return nil
 }
 
 // end stops the controller, and returns the error of its Run.
@@ -267,4 +281,80 @@ func TestLeadTakesOverTheTermOfAnAgent(t *testing.T) {
 		return slices.Contains(topics.Below("zeek/fleet/term/"), "42/")
 	})
 	one.await("the greater term", func(list api.Controllers) bool { return list.Term == 42 && list.Leader == "c-1" })
+}
+
+// restart ends the controller, and starts it with other settings.
+func (m *memberOf) restart(clustered bool) {
+	m.t.Helper()
+	m.end()
+	m.set.Cluster.On = clustered
+	m.start()
+}
+
+// A controller that was alone takes its state into a cluster of controllers, and the last one
+// of a cluster takes it back.
+func TestFromOneControllerToSeveralAndBack(t *testing.T) {
+	ports := reserve(t)
+	one, two := newMember(t, ports, 1), newMember(t, ports, 2)
+	one.set.Cluster.On = false
+	one.start()
+	one.token("alone")
+	audited := func(m *memberOf) (subjects []string) {
+		list, err := m.api.Audit(t.Context(), api.AuditQuery{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range list {
+			subjects = append(subjects, one.Subject)
+		}
+		return subjects
+	}
+
+	one.restart(true)
+	one.token("shared")
+	two.join(one)
+	two.start()
+	two.await("two controllers", func(list api.Controllers) bool { return slices.Equal(roles(list), []string{"leader", "follower"}) })
+	two.token("by-two")
+	if got, want := two.tokens(), []string{"agent/alone", "agent/by-two", "agent/shared"}; !slices.Equal(got, want) {
+		t.Errorf("the tokens of several are %q, want %q", got, want)
+	}
+	if got, want := audited(two), []string{"agent/alone", "agent/shared", "controller/c-2", "controller/c-2", "agent/by-two"}; !slices.Equal(got, want) {
+		t.Errorf("the audit of several has %q, want %q", got, want)
+	}
+
+	one.end()
+	two.end()
+	one.set.Cluster.On = false
+	if err := one.tryStart(app.Opening{}); err == nil || !strings.Contains(err.Error(), "controller.cluster is off") {
+		t.Fatalf("with two controllers it starts alone: %v", err)
+	}
+	one.set.Cluster.On = true
+	one.start()
+	two.start()
+	one.await("two controllers", func(list api.Controllers) bool {
+		return list.Leader != "" && !slices.Contains(roles(list), api.ControllerAway)
+	})
+	list, err := one.api.Controllers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list.Leader == "c-2" {
+		if err := one.api.Lead(t.Context(), "c-1"); err != nil {
+			t.Fatal(err)
+		}
+		one.await("itself leading", func(list api.Controllers) bool { return list.Leader == "c-1" })
+	}
+	if err := one.api.RemoveController(t.Context(), "c-2"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-two.ended; !errors.Is(err, app.ErrRemoved) {
+		t.Errorf("the removed controller ends with %v", err)
+	}
+	two.stop = nil
+	one.restart(false)
+	one.token("alone-again")
+	if got, want := one.tokens(), []string{"agent/alone", "agent/alone-again", "agent/by-two", "agent/shared"}; !slices.Equal(got, want) {
+		t.Errorf("the tokens of one are %q, want %q", got, want)
+	}
 }

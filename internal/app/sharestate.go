@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/backup"
 	"github.com/zeekfleet/zeekfleet/internal/member"
@@ -108,15 +109,21 @@ func takeBack(ctx context.Context, set settings.Controller, log *slog.Logger) er
 	return nil
 }
 
+// aloneTimeout bounds the start of a store that has no others. One that has others does not
+// start without them.
+const aloneTimeout = 10 * time.Second
+
 // copyBack copies the state from the store of a controller into its files.
 func copyBack(ctx context.Context, set settings.Controller, place member.Place, log *slog.Logger) error {
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	opening, cancel := context.WithTimeout(ctx, aloneTimeout)
 	defer cancel()
-	e, err := openEngine(ctx, set, engineOptions{place: place, onRemoved: func() {}, log: log})
+	e, err := openEngine(opening, set, engineOptions{place: place, onRemoved: func() {}, log: log})
 	if err != nil {
-		return err
+		return fmt.Errorf("its store does not start alone: turn controller.cluster on again, and remove the other controllers first (zeekfleet controller remove): %w", err)
 	}
 	defer e.Close()
+	ctx, cancel = context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
 	all, err := e.Members(ctx)
 	if err != nil {
 		return err

@@ -48,10 +48,7 @@ func (m *Clustered) lead(ctx context.Context, lead quorum.Lead) error {
 // closeTerm ends the service of a term. The ports go on.
 func (m *Clustered) closeTerm(t *term) {
 	m.term.Store(nil)
-	if err := m.reload(context.Background()); err != nil {
-		m.log.Warn("who belongs to the cluster is as it was when this controller last followed", "err", err)
-	}
-	m.registry.Switch(m.view)
+	m.registry.Switch(m.view) // which has followed meanwhile
 	t.Authority.Close()
 }
 

@@ -32,13 +32,21 @@ type AuthorityView struct {
 // this controller. If no controller has ever led, nobody is trusted until a Reload finds an
 // authority.
 func OpenAuthorityView(ctx context.Context, s store.Store, name string, cfg authority.Config) (*AuthorityView, error) {
-	v := &AuthorityView{store: s, cfg: cfg}
-	v.name, v.foreign = name, len(cfg.Foreign) > 0
-	v.noteUse = func(authority.Event) {} // the controller that leads sees agents, too
+	v := NewAuthorityView(s, name, cfg)
 	if err := v.Reload(ctx); err != nil {
 		return nil, err
 	}
 	return v, nil
+}
+
+// NewAuthorityView returns a view that has read nothing: nobody is trusted until a Reload.
+func NewAuthorityView(s store.Store, name string, cfg authority.Config) *AuthorityView {
+	v := &AuthorityView{store: s, cfg: cfg}
+	v.name, v.foreign = name, len(cfg.Foreign) > 0
+	v.noteUse = func(authority.Event) {} // the controller that leads sees agents, too
+	view, _ := authority.Look(cfg, authority.State{}, name, time.Now())
+	v.publish(view)
+	return v
 }
 
 // Reload reads the state again, and tells the listeners if it has changed. After an error the

@@ -95,7 +95,11 @@ func readIdentity(cfg Config) (string, error) {
 	if newer, ok := errors.AsType[*form.NewerError](err); ok {
 		return "", newer
 	}
-	cfg.Logger.Warn("the identity of the log of happenings cannot be read: it gets another one", "dir", cfg.Dir, "err", err)
+	if _, file := cfg.Identity.(identityFile); !file {
+		cfg.Logger.Debug("the identity of the log of happenings is not known yet", "err", err)
+	} else {
+		cfg.Logger.Warn("the identity of the log of happenings cannot be read: it gets another one", "dir", cfg.Dir, "err", err)
+	}
 	return makeIdentity(cfg)
 }
 
