@@ -253,11 +253,11 @@ func (c *Client) renew(ctx context.Context) error {
 	}
 	c.conn.Close()
 	c.lost = true
-	conn, err := connect(ctx, c.cfg)
+	conn, address, err := connect(ctx, c.cfg)
 	if err != nil {
 		return err
 	}
-	c.conn, c.lost = conn, false
+	c.conn, c.lost, c.cfg = conn, false, c.cfg.beginningWith(address)
 	return nil
 }
 

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
@@ -28,6 +30,9 @@ type Config struct {
 	// Address is the host:port of the controller's WebSocket. Empty means
 	// DefaultAddress.
 	Address string
+	// Others are the addresses of further controllers of the same cluster. Each attempt goes
+	// to the next one if a controller cannot be reached, or has no place.
+	Others []string
 	// TLS is the TLS configuration of the connection. Nil means plain text.
 	TLS *tls.Config
 	// Bearer is an API token, which is shown to the controller. Empty means none. It is a
@@ -40,7 +45,7 @@ type Config struct {
 	AppName string
 	// Topic is the topic of the controller's API. Empty means DefaultTopic.
 	Topic string
-	// Attempts bounds the attempts to connect. Another attempt follows if the
+	// Attempts bounds the attempts to connect, each to every address. Another attempt follows if the
 	// connection is refused, if the attempt takes longer than RetryDelay, or if the
 	// controller has too many clients. Zero means 10.
 	Attempts int
@@ -76,8 +81,10 @@ func (c Config) withDefaults() (Config, error) {
 		return c, negative("RequestTimeout")
 	}
 	c.Address = cmp.Or(c.Address, DefaultAddress)
-	if c.Bearer != "" && c.TLS == nil && !isLoopback(c.Address) {
-		return c, fmt.Errorf("an API token must not cross the network in plain text: use TLS with the controller at %s", c.Address)
+	for _, address := range c.addresses() {
+		if c.Bearer != "" && c.TLS == nil && !isLoopback(address) {
+			return c, fmt.Errorf("an API token must not cross the network in plain text: use TLS with the controller at %s", address)
+		}
 	}
 	c.AppName = cmp.Or(c.AppName, "zeekfleet-client")
 	c.Topic = cmp.Or(c.Topic, DefaultTopic)
@@ -104,8 +111,18 @@ func isLoopback(address string) bool {
 
 func negative(field string) error { return fmt.Errorf("%s is negative", field) }
 
-func (c Config) url() string {
-	u := url.URL{Scheme: "ws", Host: c.Address, Path: websocket.Path}
+// beginningWith returns c with one of its addresses first.
+func (c Config) beginningWith(address string) Config {
+	others := slices.DeleteFunc(c.addresses(), func(one string) bool { return one == address })
+	c.Address, c.Others = address, others
+	return c
+}
+
+// addresses returns Address and Others.
+func (c Config) addresses() []string { return append([]string{c.Address}, c.Others...) }
+
+func (c Config) url(address string) string {
+	u := url.URL{Scheme: "ws", Host: address, Path: websocket.Path}
 	if c.TLS != nil {
 		u.Scheme = "wss"
 	}
@@ -127,46 +144,75 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dial controller: %w", err)
 	}
-	conn, err := connect(ctx, cfg)
+	conn, address, err := connect(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &Client{cfg: cfg, conn: conn}, nil
+	return &Client{cfg: cfg.beginningWith(address), conn: conn}, nil
 }
 
-// connect makes up to cfg.Attempts attempts to connect.
-func connect(ctx context.Context, cfg Config) (*websocket.Client, error) {
+// connect makes up to cfg.Attempts attempts to connect. It returns the address that has
+// answered.
+func connect(ctx context.Context, cfg Config) (*websocket.Client, string, error) {
 	for attempt := 1; ; attempt++ {
-		conn, err := dialOnce(ctx, cfg)
+		conn, address, err := dialAll(ctx, cfg)
 		if err == nil {
 			if !cfg.Listen {
 				conn.Skip() // no message that comes before a request answers it
 			}
-			return conn, nil
+			return conn, address, nil
 		}
 		failed, ok := errors.AsType[*DialError](err)
 		crowded := ok && failed.Status == http.StatusServiceUnavailable
-		retriable := ok && (failed.Failure == DialRefused || failed.Failure == DialTimeout) || crowded
-		if !retriable || ctx.Err() != nil {
-			return nil, deadline(ctx, cfg, failed, err)
+		if !ok || !failed.passes() || ctx.Err() != nil {
+			return nil, "", deadline(ctx, cfg, failed, err)
 		}
 		if attempt == cfg.Attempts {
 			if crowded {
-				return nil, err
+				return nil, "", err
 			}
-			return nil, &TimeoutError{Address: cfg.Address, Stage: string(failed.Stage), Err: failed.Err}
+			return nil, "", &TimeoutError{Address: cfg.named(), Stage: string(failed.Stage), Err: failed.Err}
 		}
 		cfg.OnRetry(attempt, err)
 		if err := pause(ctx, cfg.RetryDelay); err != nil {
-			return nil, deadline(ctx, cfg, failed, err)
+			return nil, "", deadline(ctx, cfg, failed, err)
 		}
 	}
 }
 
-func dialOnce(ctx context.Context, cfg Config) (*websocket.Client, error) {
+// passes reports whether another attempt may succeed.
+func (e *DialError) passes() bool {
+	return e.Failure == DialRefused || e.Failure == DialTimeout || e.Status == http.StatusServiceUnavailable
+}
+
+// dialAll makes one attempt at each address, until one succeeds. The error is the first one
+// that another attempt may mend, or else the first one.
+func dialAll(ctx context.Context, cfg Config) (*websocket.Client, string, error) {
+	var first error
+	passes := false
+	for _, address := range cfg.addresses() {
+		conn, err := dialOnce(ctx, cfg, address)
+		if err == nil {
+			return conn, address, nil
+		}
+		failed, ok := errors.AsType[*DialError](err)
+		if mends := ok && failed.passes(); first == nil || mends && !passes {
+			first, passes = err, mends
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, "", first
+}
+
+// named returns all addresses, for a message.
+func (c Config) named() string { return strings.Join(c.addresses(), ", ") }
+
+func dialOnce(ctx context.Context, cfg Config, address string) (*websocket.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, cfg.RetryDelay)
 	defer cancel()
-	conn, err := websocket.Dial(ctx, cfg.url(), []string{cfg.Topic}, websocket.Config{
+	conn, err := websocket.Dial(ctx, cfg.url(address), []string{cfg.Topic}, websocket.Config{
 		TLS: cfg.TLS, App: cfg.AppName, Bearer: cfg.Bearer, Connect: cfg.Connect, OnMessage: cfg.OnMessage,
 	})
 	return conn, own(err)
@@ -178,7 +224,7 @@ func deadline(ctx context.Context, cfg Config, failed *DialError, err error) err
 	if failed == nil || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return err
 	}
-	return &TimeoutError{Address: cfg.Address, Stage: string(failed.Stage), Err: failed.Err}
+	return &TimeoutError{Address: cfg.named(), Stage: string(failed.Stage), Err: failed.Err}
 }
 
 func pause(ctx context.Context, d time.Duration) error {

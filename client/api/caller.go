@@ -22,27 +22,35 @@ type caller struct {
 	cfg  Config
 	base string
 	http *http.Client
+	// several is nil if there is one address alone. cfg.Address then has all of them, for
+	// errors.
+	several *several
 }
 
 func newCaller(cfg Config) (*caller, error) {
-	address, err := JoinPort(cfg.Address)
+	addresses, err := joinPorts(cfg.Address, cfg.Others)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Address = address
 	cfg.Timeout = cmp.Or(cfg.Timeout, 30*time.Second)
 	scheme := "https"
 	if cfg.TLS == nil {
 		scheme = "http"
 	}
-	if cfg.Bearer != "" && cfg.TLS == nil && !IsLoopback(address) {
-		return nil, fmt.Errorf("an API token must not cross the network in plain text: use TLS with the controller at %s", address)
+	for _, address := range addresses {
+		if cfg.Bearer != "" && cfg.TLS == nil && !IsLoopback(address) {
+			return nil, fmt.Errorf("an API token must not cross the network in plain text: use TLS with the controller at %s", address)
+		}
 	}
 	connect := cfg.Connect
 	if connect == nil {
 		connect = func(ctx context.Context, address string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", address)
 		}
+	}
+	handshake := handshakeTimeout
+	if len(addresses) > 1 {
+		connect, handshake = boundedConnect(connect), addressTimeout
 	}
 	dial := func(ctx context.Context, _, address string) (net.Conn, error) {
 		conn, err := connect(ctx, address)
@@ -51,22 +59,26 @@ func newCaller(cfg Config) (*caller, error) {
 		}
 		return newZeekConn(conn), nil
 	}
-	return &caller{
-		cfg:  cfg,
-		base: scheme + "://" + strings.ReplaceAll(address, "%", "%25"), // of an IPv6 zone
-		http: &http.Client{
-			Transport: &http.Transport{
-				DialContext:            dial,
-				TLSClientConfig:        cfg.TLS,
-				TLSHandshakeTimeout:    handshakeTimeout,
-				MaxResponseHeaderBytes: maxAnswerHeader,
-				MaxConnsPerHost:        4,
-				IdleConnTimeout:        30 * time.Second,
-			},
-			// A redirection could send a token elsewhere.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}, nil
+	transport := &http.Transport{
+		DialContext:            dial,
+		TLSClientConfig:        cfg.TLS,
+		TLSHandshakeTimeout:    handshake,
+		MaxResponseHeaderBytes: maxAnswerHeader,
+		MaxConnsPerHost:        4,
+		IdleConnTimeout:        30 * time.Second,
+	}
+	c := &caller{cfg: cfg, http: &http.Client{
+		Transport: transport,
+		// A redirection could send a token elsewhere.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	c.cfg.Address = strings.Join(addresses, ", ")
+	c.base = scheme + "://" + strings.ReplaceAll(addresses[0], "%", "%25") // of an IPv6 zone
+	if len(addresses) > 1 {
+		c.several = &several{addresses: addresses, next: transport}
+		c.http.Transport = c.several
+	}
+	return c, nil
 }
 
 // request is one request to the controller.
@@ -166,6 +178,9 @@ func (c *caller) open(ctx context.Context, r request) (*http.Response, error) {
 func (c *caller) noAnswer(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if all, ok := errors.AsType[*SeveralError](err); ok {
+		return all
 	}
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err

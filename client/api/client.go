@@ -25,6 +25,10 @@ const (
 type Config struct {
 	// Address is the controller's host and port. Without a port it is DefaultPort.
 	Address string
+	// Others are the addresses of further controllers of the same cluster. A request goes to
+	// the next one if a controller cannot be reached or says that it does not lead. The one
+	// that has answered last comes first. With Address there may be up to MaxAddresses.
+	Others []string
 	// TLS is nil for plain text, which controllers take from their own host alone.
 	TLS *tls.Config
 	// Bearer is an API token. It may be empty.
@@ -63,8 +67,14 @@ func New(cfg Config) (*Client, error) {
 	return &Client{Access{c}, Alerting{c}, Bundles{c}, Controlling{c}, Machines{c}, c}, nil
 }
 
-// Address returns the controller's host and port.
-func (c *Client) Address() string { return c.cfg.Address }
+// Address returns the controller's host and port: of several, those of the one that has
+// answered last.
+func (c *Client) Address() string {
+	if c.several != nil {
+		return c.several.address()
+	}
+	return c.cfg.Address
+}
 
 // Close ends the connections that no request uses.
 func (c *Client) Close() { c.http.CloseIdleConnections() }

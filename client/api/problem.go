@@ -19,6 +19,8 @@ type Problem struct {
 	// RetryAfter is how long to wait before asking again. Zero means that the
 	// controller did not say.
 	RetryAfter time.Duration `json:"-"`
+	// NoLeader says that the request was not carried out because no controller leads.
+	NoLeader bool `json:"-"`
 }
 
 // Error returns Detail, or Title if there is no Detail.
@@ -38,7 +40,7 @@ func readProblem(answer *http.Response, body []byte) *Problem {
 		const most = 500 // bytes
 		p = &Problem{Detail: strings.ToValidUTF8(string(line[:min(len(line), most)]), "?")}
 	}
-	p.Status = answer.StatusCode
+	p.Status, p.NoLeader = answer.StatusCode, answer.Header.Get(NoLeaderHeader) != ""
 	if p.Title == "" {
 		p.Title = http.StatusText(p.Status)
 	}

@@ -12,6 +12,8 @@ type Status struct {
 	// Controller and Version are those of the Root.
 	Controller string `json:"controller" doc:"The name of the controller."`
 	Version    string `json:"version" doc:"The version of the controller."`
+	// Controllers is nil if there is one alone.
+	Controllers *Controllers `json:"controllers,omitempty" doc:"The controllers of the cluster, if there are several."`
 	// Deployed and Staged are nil if there is none.
 	Deployed   *Revision      `json:"deployed,omitempty"`
 	Staged     *Revision      `json:"staged,omitempty" doc:"A configuration that was staged and is not deployed."`

@@ -29,7 +29,7 @@ type clientFlags struct {
 
 func (f *clientFlags) add(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.configFile, "configfile", "c", "", "`FILE` with zeek-client's settings ("+cli.EnvConfigFile+")")
-	fs.StringVar(&f.controller, "controller", "", "`HOST:PORT` of the controller, either of which may be omitted (default 127.0.0.1:2149)")
+	fs.StringVar(&f.controller, "controller", "", "`HOST:PORT` of the controller, either of which may be omitted (default 127.0.0.1:2149); of several controllers, a list with commas")
 	fs.StringVar(&f.context, "context", "", "`NAME` of a context to use instead of the current one ("+cli.EnvContext+")")
 	fs.StringVar(&f.apiToken, "api-token-file", "", "`FILE` with an API token to show in place of a certificate ("+cli.EnvAPIToken+" has the token itself)")
 	fs.StringVar(&f.fingerprint, "fingerprint", "", "`SHA256` of the controller's authority, for an API token without a context ("+cli.EnvFingerprint+")")

@@ -46,6 +46,10 @@ func argumentWords() map[string]offer {
 		"diff":         {words: cli.Words.Revisions, to: 2},
 		"rollback":     {words: cli.Words.PastRevisions, to: 1},
 		"operation":    {words: cli.Words.Operations, to: 1},
+
+		"controller remove": {words: cli.Words.Controllers, to: 1},
+		"controller lead":   {words: cli.Words.Controllers, to: 1},
+
 		"get-id-value": {words: cli.Words.Nodes, from: 1, to: -1},
 		"dispatch":     {fixed: zeekActions, to: 1},
 

@@ -35,10 +35,11 @@ func newContextCommand(s streams) *cobra.Command {
 	var address string
 	var set *cobra.Command
 	set = contextCommand(s, &cobra.Command{
-		Use:   "set [NAME] --controller HOST[:PORT]",
+		Use:   "set [NAME] --controller HOST[:PORT][,…]",
 		Short: "Say where the controller of a context is now",
 		Long: "Say where the controller of a context is now, by default that of the current one.\n" +
-			"The controller there must be of the same cluster. No token is needed.",
+			"The controller there must be of the same cluster. No token is needed. Of several\n" +
+			"controllers, give a list of their addresses with commas.",
 		Args: wantArgs(0, 1),
 
 		ValidArgsFunction: completeAt(0, contextNames),
@@ -47,7 +48,7 @@ func newContextCommand(s streams) *cobra.Command {
 		defer cancel()
 		return c.Move(ctx, name, address)
 	})
-	set.Flags().StringVar(&address, "controller", "", "`HOST[:PORT]` of the controller")
+	set.Flags().StringVar(&address, "controller", "", "`HOST[:PORT]` of the controller, or a list with commas")
 	if err := set.MarkFlagRequired("controller"); err != nil {
 		panic("zeekfleet: " + err.Error()) // there is no such flag
 	}

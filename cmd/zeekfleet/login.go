@@ -21,9 +21,10 @@ const (
 func newLoginCommand(s streams) *cobra.Command {
 	var l loginFlags
 	cmd := &cobra.Command{
-		Use:   "login HOST[:PORT]",
+		Use:   "login HOST[:PORT][,…]",
 		Short: "Log in to a controller with a token from an admin, or with --sso",
 		Long: "Make a key, get a certificate from the controller, and store both as a context.\n" +
+			"Of several controllers give one, or a list with commas: commands learn the others.\n" +
 			"Client commands then ask this controller. \"zeekfleet user add\" prints the token.\n" +
 			"With --sso, log in at the provider of identities that the controller names.",
 		Args: wantArgs(1, 1),

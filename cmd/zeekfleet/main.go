@@ -56,7 +56,7 @@ func subcommands() []commandGroup {
 			{"operations", newOperationsCommand}, {"operation", newOperationCommand}, {"events", newEventsCommand}, {"alerts", newAlertsCommand},
 			{"watch", newWatchCommand}, {"top", newTopCommand}, {"netstats", newNetStatsCommand}, {"capstats", newCapStatsCommand},
 			{"peers", newPeersCommand}, {"df", newDFCommand}, {"logs", newLogsCommand}, {"diag", newDiagCommand}, {"crashes", newCrashesCommand},
-			{"hosts", newHostsCommand}, {"hardware", newHardwareCommand}, {"dispatch", newDispatchCommand}, {"scripts", newScriptsCommand}, {"exec", newExecCommand},
+			{"hosts", newHostsCommand}, {"controllers", newControllersCommand}, {"hardware", newHardwareCommand}, {"dispatch", newDispatchCommand}, {"scripts", newScriptsCommand}, {"exec", newExecCommand},
 		}},
 		{"Ask a controller, as zeek-client does", []command{
 			{"deploy-config", newDeployConfigCommand}, {"stage-config", newStageConfigCommand}, {"get-config", newGetConfigCommand},

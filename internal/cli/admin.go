@@ -71,7 +71,7 @@ const renewTimeout = 5 * time.Second
 // is asked first whether another authority signs now.
 func (c *Commands) renewCredentials(ctx context.Context, used *Context, own *Credentials, due bool) (renewed bool, err error) {
 	where := c.where()
-	client, err := api.New(api.Config{Address: where, TLS: own.TLS(where), Timeout: min(renewTimeout, c.Settings.RequestTimeout)})
+	client, err := api.New(api.Config{Address: where, Others: c.Settings.Others, TLS: own.TLS(where), Timeout: min(renewTimeout, c.Settings.RequestTimeout)})
 	if err != nil {
 		return false, err
 	}
@@ -90,6 +90,9 @@ func (c *Commands) renewCredentials(ctx context.Context, used *Context, own *Cre
 	signed, err := client.Renew(ctx, api.RenewRequest{Key: string(request)})
 	if err != nil {
 		return false, err
+	}
+	if told, err := client.Controllers(ctx); err == nil {
+		c.told, c.answered = &told, client.Address()
 	}
 	return true, used.Renewed(own, []byte(signed.Certificate), []byte(signed.Authorities))
 }

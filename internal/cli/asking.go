@@ -28,6 +28,7 @@ func (c *Commands) asking(ctx context.Context, doubt func(error), then func(*api
 		return StatusFailed
 	}
 	c.renewContext(ctx)
+	c.learnControllers()
 	return StatusDone
 }
 
@@ -46,13 +47,14 @@ func (c *Commands) asked(ctx context.Context, doubt func(error), then func(*api.
 		return err
 	}
 	client, err := api.New(api.Config{
-		Address: where, TLS: config, Bearer: c.Settings.Bearer, Connect: c.connecting(config, doubt), Timeout: c.Settings.RequestTimeout,
+		Address: where, Others: c.Settings.Others, TLS: config, Bearer: c.Settings.Bearer, Connect: c.connecting(config, doubt), Timeout: c.Settings.RequestTimeout,
 	})
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	c.Log.Info("asking controller %s", where)
+	c.Log.Info("asking controller %s", c.named())
+	defer func() { c.answered = client.Address() }()
 	return then(client)
 }
 
@@ -61,9 +63,17 @@ func (c *Commands) where() string {
 	return net.JoinHostPort(strings.Trim(c.Settings.Host, "[]"), strconv.Itoa(c.Settings.Port))
 }
 
+// named returns the addresses of all controllers, for a message.
+func (c *Commands) named() string {
+	return strings.Join(append([]string{c.where()}, c.Settings.Others...), ", ")
+}
+
 // askMessage returns the message about a request that failed. A refusal has the
 // controller's own words.
 func (c *Commands) askMessage(err error) string {
+	if all, ok := errors.AsType[*api.SeveralError](err); ok && !errors.Is(err, context.DeadlineExceeded) {
+		return all.Error()
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		text := fmt.Sprintf("cannot reach controller %s: %s", c.where(), dialReason(err))
 		if here := c.noControllerHere(); here != "" && errors.Is(err, syscall.ECONNREFUSED) {

@@ -31,7 +31,9 @@ type Settings struct {
 	// brackets around it.
 	Host string
 	Port int
-	TLS  TLSSettings
+	// Others are the addresses of further controllers of the cluster, as host:port.
+	Others []string
+	TLS    TLSSettings
 	// ControllerUser is the user of EnvControllerUser.
 	ControllerUser string
 	// Context is the context to use. Host and Port are then those of its controller,

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 	"github.com/zeekfleet/zeekfleet/internal/clusterfile"
 	"github.com/zeekfleet/zeekfleet/internal/ini"
@@ -49,6 +50,10 @@ type Commands struct {
 	listens bool
 	// authorityReplaced says that the command has replaced the authority of the cluster.
 	authorityReplaced bool
+	// answered is the address of the controller that has answered last, and told what it has
+	// told of the controllers, if it was asked.
+	answered string
+	told     *api.Controllers
 }
 
 // StageConfig uploads the cluster configuration in the file at path. The path

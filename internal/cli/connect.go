@@ -44,9 +44,13 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 		c.Log.Error("websocket connection to %s timed out in connect()", where)
 		return StatusFailed
 	}
+	if len(s.Others) > 0 {
+		where = c.named()
+	}
 	c.Log.Info("connecting to controller %s", where)
 	ctl, err := client.Dial(ctx, client.Config{
 		Address:        net.JoinHostPort(strings.Trim(s.Host, "[]"), strconv.Itoa(s.Port)),
+		Others:         s.Others,
 		TLS:            config,
 		Bearer:         s.Bearer,
 		Connect:        c.connecting(config, c.doubted),
@@ -75,6 +79,7 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 	}
 	status := then(ctl)
 	c.renewContext(ctx)
+	c.learnControllers()
 	return status
 }
 
@@ -164,7 +169,7 @@ func (c *Commands) dialMessage(where string, err error) string {
 // noControllerHere returns what is said if nothing listens on this host, and no context names
 // a controller of another one. Otherwise it is empty.
 func (c *Commands) noControllerHere() string {
-	if c.Settings.Context != nil || !api.IsLoopback(c.where()) {
+	if c.Settings.Context != nil || len(c.Settings.Others) > 0 || !api.IsLoopback(c.where()) {
 		return ""
 	}
 	return fmt.Sprintf("no controller runs on this host (nothing listens on %s): start it, or choose one of another host with --controller or zeekfleet context use (after zeekfleet login)", c.where())

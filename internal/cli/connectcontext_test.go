@@ -5,10 +5,12 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/replay"
@@ -31,7 +33,11 @@ func TestClientCommandsUseTheContext(t *testing.T) {
 			"zeekfleet: socket TLS error in connect() with controller ADDRESS: TLS handshake: the program at ADDRESS shows the certificate of user/ann, and is no controller\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := &fakeController{answers: map[string]any{"POST /api/v1/renew": s.renews(t, ann)}}
+			f := &fakeController{answers: map[string]any{
+				"POST /api/v1/renew": s.renews(t, ann), "GET /api/v1/controllers": api.Controllers{Members: []api.ControllerMember{
+					{Name: "hub-1", Clients: []string{"192.0.2.1:2149", "hub-1:2149"}}, {Name: "hub-2", Clients: []string{"192.0.2.2:2149"}},
+				}},
+			}}
 			mux := http.NewServeMux()
 			mux.Handle("/api/", f)
 			mux.Handle("/v1/messages/json", (&replay.Controller{Ack: ack, Exchanges: exchanges, App: "test"}).Handler(t))
@@ -51,8 +57,16 @@ func TestClientCommandsUseTheContext(t *testing.T) {
 			if want := strings.ReplaceAll(tt.stderr, "ADDRESS", address); status != tt.status || stderr.String() != want {
 				t.Errorf("status %d, stderr:\n%swant:\n%s", status, stderr, want)
 			}
-			if done := status == cli.StatusDone; done != (stdout.Len() > 0) || done != (len(f.seen()) == 1) {
+			if done := status == cli.StatusDone; done != (stdout.Len() > 0) || done != (len(f.seen()) == 2) {
 				t.Errorf("stdout %s, asked %q", stdout, f.seen())
+			}
+			// With the certificate, the context learns where the other controllers are.
+			var others []string
+			if tt.status == cli.StatusDone {
+				others = []string{"192.0.2.1:2149", "192.0.2.2:2149", "hub-1:2149"}
+			}
+			if used, err := contexts.Find(""); err != nil || used.Controller != address || !slices.Equal(used.Others, others) {
+				t.Errorf("then the context is %+v, %v", used, err)
 			}
 		})
 	}

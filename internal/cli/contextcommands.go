@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
@@ -41,7 +42,7 @@ func (c ContextCommands) List() error {
 			if one.Name == current {
 				mark = "*"
 			}
-			table.Rows = append(table.Rows, show.Row(mark, one.Name, one.Controller, one.User, c.expires(one)))
+			table.Rows = append(table.Rows, show.Row(mark, one.Name, strings.Join(one.addresses(), ", "), one.User, c.expires(one)))
 		}
 		return table
 	})
@@ -64,6 +65,9 @@ func (c ContextCommands) describe(one Context, current string) document {
 	d := document{
 		"name": one.Name, "controller": one.Controller, "cluster": one.Cluster, "user": one.User,
 		"directory": one.Directory, "current": one.Name == current, "expires": nil,
+	}
+	if len(one.Others) > 0 {
+		d["others"] = one.Others
 	}
 	if own, err := one.Credentials(); err == nil {
 		d["expires"] = own.Certificate.NotAfter.UTC().Format(time.RFC3339)
@@ -90,17 +94,18 @@ func (c ContextCommands) Show(name string) error {
 	}
 	return show.PrintPage(c.Output, c.describe(*one, current), func() show.Page {
 		return show.Page{show.Facts{
-			fact("context", one.Name), fact("controller", one.Controller), fact("cluster", one.Cluster), fact("user", one.User),
+			fact("context", one.Name), fact("controller", strings.Join(one.addresses(), ", ")), fact("cluster", one.Cluster), fact("user", one.User),
 			fact("directory", one.Directory), fact("expires", own.Certificate.NotAfter.Local().Format(timeForm)),
 		}}
 	})
 }
 
-// Move notes that the controller of a context is at another address. An empty name stands
-// for the current context. Nothing is noted unless a controller of the same cluster answers
-// there, with a certificate of the authorities that the context knows.
+// Move notes that the controller of a context is at another address, or that its controllers
+// are at these, which commas part. An empty name stands for the current context. Nothing is
+// noted unless a controller of the same cluster answers there, with a certificate of the
+// authorities that the context knows.
 func (c ContextCommands) Move(ctx context.Context, name, address string) error {
-	address, err := api.JoinPort(address)
+	address, others, err := splitAddresses(address)
 	if err != nil {
 		return usageError("--controller: %v", err)
 	}
@@ -115,7 +120,7 @@ func (c ContextCommands) Move(ctx context.Context, name, address string) error {
 	if err := one.CheckValid(own, c.Now()); err != nil {
 		return err
 	}
-	client, err := api.New(api.Config{Address: address, TLS: own.TLS(address)})
+	client, err := api.New(api.Config{Address: address, Others: others, TLS: own.TLS(address)})
 	if err != nil {
 		return err
 	}
@@ -124,7 +129,8 @@ func (c ContextCommands) Move(ctx context.Context, name, address string) error {
 	if err != nil {
 		return loginMessage(address, err)
 	}
-	if err := c.Contexts.SetController(one.Name, address); err != nil {
+	address, others = learned(client.Address(), nil, append([]string{address}, others...))
+	if err := c.Contexts.SetControllers(one.Name, address, others); err != nil {
 		return err
 	}
 	c.Log.Notice("the controller of context %s is at %s now, and knows user %s (%s)", one.Name, address, who.Name, who.Role)

@@ -22,7 +22,9 @@ const EnvContext = "ZEEKFLEET_CONTEXT"
 type Context struct {
 	Name       string
 	Controller string // host:port
-	Cluster    string
+	// Others are the addresses of further controllers of the cluster.
+	Others  []string
+	Cluster string
 	// User is the user's name at the controller.
 	User string
 	// Directory holds the user's key and certificates.
@@ -94,11 +96,11 @@ func (s *Contexts) Add(c Context, key, cert, authorities []byte) error {
 		return err
 	}
 	serial := identity.Serial(certs[0])
-	entry := contextForm1{c.Name, c.Controller, c.Cluster, c.User, c.Name + "-" + serial[:min(len(serial), 8)], c.SSO}
+	entry := contextForm2{c.Name, c.Controller, c.Others, c.Cluster, c.User, c.Name + "-" + serial[:min(len(serial), 8)], c.SSO}
 	if err := entry.check(); err != nil {
 		return err
 	}
-	return s.change(func(f *contextsForm1) error {
+	return s.change(func(f *contextsForm2) error {
 		if _, err := f.index(c.Name); err != nil && len(f.Contexts) >= MaxContexts {
 			return fmt.Errorf("there are %d contexts, which is the most: remove one with zeekfleet logout", MaxContexts)
 		}
@@ -132,28 +134,28 @@ func writeCredentials(dir string, key, cert, authorities []byte) error {
 
 // Use makes the context with this name the current one.
 func (s *Contexts) Use(name string) error {
-	return s.change(func(f *contextsForm1) error {
+	return s.change(func(f *contextsForm2) error {
 		_, err := f.index(name)
 		f.Current = name
 		return err
 	})
 }
 
-// SetController changes the address of a context's controller, as host:port.
-func (s *Contexts) SetController(name, address string) error {
-	return s.change(func(f *contextsForm1) error {
+// SetControllers changes the addresses of a context's controllers, as host:port.
+func (s *Contexts) SetControllers(name, address string, others []string) error {
+	return s.change(func(f *contextsForm2) error {
 		i, err := f.index(name)
 		if err != nil {
 			return err
 		}
-		f.Contexts[i].Controller = address
+		f.Contexts[i].Controller, f.Contexts[i].Others = address, others
 		return f.Contexts[i].check()
 	})
 }
 
 // Remove removes the context with this name, with its key.
 func (s *Contexts) Remove(name string) error {
-	return s.change(func(f *contextsForm1) error {
+	return s.change(func(f *contextsForm2) error {
 		if _, err := f.index(name); err != nil {
 			return err
 		}
@@ -166,7 +168,7 @@ func (s *Contexts) Remove(name string) error {
 }
 
 // change changes contexts.yaml. Directories that no context has afterwards are removed.
-func (s *Contexts) change(change func(*contextsForm1) error) error {
+func (s *Contexts) change(change func(*contextsForm2) error) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return fmt.Errorf("make the directory of contexts: %w", err)
 	}
@@ -192,7 +194,7 @@ func (s *Contexts) change(change func(*contextsForm1) error) error {
 		return fmt.Errorf("save contexts: %w", err)
 	}
 	for _, c := range before {
-		if !slices.ContainsFunc(f.Contexts, func(o contextForm1) bool { return o.Directory == c.Directory }) {
+		if !slices.ContainsFunc(f.Contexts, func(o contextForm2) bool { return o.Directory == c.Directory }) {
 			if err := os.RemoveAll(filepath.Join(s.dir, c.Directory)); err != nil {
 				return fmt.Errorf("remove the key of context %s: %w", c.Name, err)
 			}
@@ -216,28 +218,28 @@ func lockDirectory(path string, how int) (unlock func(), err error) {
 }
 
 // load reads contexts.yaml. A user without the file has no contexts.
-func (s *Contexts) load() (contextsForm1, error) {
+func (s *Contexts) load() (contextsForm2, error) {
 	path := filepath.Join(s.dir, contextsFile)
 	text, err := durable.ReadRegular(path, maxContextsFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return contextsForm1{}, nil
+		return contextsForm2{}, nil
 	}
 	if err != nil {
-		return contextsForm1{}, fmt.Errorf("read contexts: %w", err)
+		return contextsForm2{}, fmt.Errorf("read contexts: %w", err)
 	}
 	f, err := decodeContexts(text)
 	if err != nil {
-		return contextsForm1{}, fmt.Errorf("read contexts: %s: %w", path, err)
+		return contextsForm2{}, fmt.Errorf("read contexts: %s: %w", path, err)
 	}
 	return f, nil
 }
 
-func (s *Contexts) context(c contextForm1) Context {
-	return Context{c.Name, c.Controller, c.Cluster, c.User, filepath.Join(s.dir, c.Directory), c.SSO}
+func (s *Contexts) context(c contextForm2) Context {
+	return Context{c.Name, c.Controller, c.Others, c.Cluster, c.User, filepath.Join(s.dir, c.Directory), c.SSO}
 }
 
 // index returns the index of the context with this name.
-func (f *contextsForm1) index(name string) (int, error) {
+func (f *contextsForm2) index(name string) (int, error) {
 	var names []string
 	for i, c := range f.Contexts {
 		if c.Name == name {
@@ -251,6 +253,6 @@ func (f *contextsForm1) index(name string) (int, error) {
 	return -1, fmt.Errorf("%w: %s; zeekfleet context lists them, and zeekfleet login makes one", ErrNoContext, quote(name))
 }
 
-func (f *contextsForm1) remove(name string) {
-	f.Contexts = slices.DeleteFunc(f.Contexts, func(c contextForm1) bool { return c.Name == name })
+func (f *contextsForm2) remove(name string) {
+	f.Contexts = slices.DeleteFunc(f.Contexts, func(c contextForm2) bool { return c.Name == name })
 }

@@ -213,26 +213,60 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func TestContextsOfForm1AreRead(t *testing.T) {
-	text, err := os.ReadFile("testdata/contexts/form1.yaml")
-	must(t, err)
-	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, "contexts.yaml"), text, 0o600))
-	list, current, err := cli.ContextsIn(dir).List()
-	must(t, err)
-	want := []cli.Context{
-		{"fleet", "192.0.2.1:2149", "k7qpl3vuo2mwx4ra", "ann", filepath.Join(dir, "fleet-5ab0c1d2"), false},
-		{"lab.example", "[2001:db8::1]:2149", "zzqpl3vuo2mwx4ra", "ann", filepath.Join(dir, "lab.example-4f00c1d2"), false},
+func TestContextsOfAllFormsAreRead(t *testing.T) {
+	for file, others := range map[string][]string{"form1.yaml": nil, "form2.yaml": {"192.0.2.2:2149", "hub-3.example.org:2149"}} {
+		text, err := os.ReadFile("testdata/contexts/" + file)
+		must(t, err)
+		dir := t.TempDir()
+		must(t, os.WriteFile(filepath.Join(dir, "contexts.yaml"), text, 0o600))
+		list, current, err := cli.ContextsIn(dir).List()
+		must(t, err)
+		want := []cli.Context{
+			{Name: "fleet", Controller: "192.0.2.1:2149", Others: others, Cluster: "k7qpl3vuo2mwx4ra", User: "ann", Directory: filepath.Join(dir, "fleet-5ab0c1d2")},
+			{Name: "lab.example", Controller: "[2001:db8::1]:2149", Cluster: "zzqpl3vuo2mwx4ra", User: "ann", Directory: filepath.Join(dir, "lab.example-4f00c1d2")},
+		}
+		if diff := cmp.Diff(want, list); diff != "" || current != "fleet" {
+			t.Errorf("%s: current %q, -want +got:\n%s", file, current, diff)
+		}
 	}
-	if diff := cmp.Diff(want, list); diff != "" || current != "fleet" {
-		t.Errorf("current %q, -want +got:\n%s", current, diff)
+}
+
+// Earlier programs read the contexts for as long as no context has several controllers.
+func TestContextsAreOfTheOldestFormThatHasThem(t *testing.T) {
+	s, dir := newSite(t), t.TempDir()
+	contexts := cli.ContextsIn(dir)
+	s.addContext(t, contexts, "fleet", "192.0.2.1:2149", time.Now(), time.Hour)
+	version := func() string {
+		text, err := os.ReadFile(filepath.Join(dir, "contexts.yaml"))
+		must(t, err)
+		line, _, _ := strings.Cut(string(text), "\n")
+		return line
+	}
+	if got := version(); got != "version: 1" {
+		t.Errorf("with one controller: %s", got)
+	}
+	must(t, contexts.SetControllers("fleet", "192.0.2.2:2149", []string{"192.0.2.1:2149"}))
+	if got := version(); got != "version: 2" {
+		t.Errorf("with several: %s", got)
+	}
+	found, err := contexts.Find("fleet")
+	must(t, err)
+	if found.Controller != "192.0.2.2:2149" || len(found.Others) != 1 {
+		t.Errorf("got %+v", found)
+	}
+	must(t, contexts.SetControllers("fleet", "192.0.2.2:2149", nil))
+	if got := version(); got != "version: 1" {
+		t.Errorf("with one again: %s", got)
+	}
+	if err := contexts.SetControllers("fleet", "192.0.2.2:2149", []string{"nowhere"}); err == nil {
+		t.Error("an address without a port is stored")
 	}
 }
 
 func TestContextsFileThatCannotBeReadIsLeftAlone(t *testing.T) {
 	const entry = "  - {name: a, controller: 'h:1', cluster: c, user: u, directory: a-1}\n"
 	for name, tt := range map[string]struct{ text, want string }{
-		"newer":              {"version: 2\nplaces: []\n", "written by a newer zeekfleet (form 2, known are up to 1); run that zeekfleet, or a later one"},
+		"newer":              {"version: 3\nplaces: []\n", "written by a newer zeekfleet (form 3, known are up to 2); run that zeekfleet, or a later one"},
 		"no version":         {"contexts: []\n", "its version is missing"},
 		"unknown key":        {"version: 1\ncontexts: []\ncolour: red\n", "colour"},
 		"two of a name":      {"version: 1\ncontexts:\n" + entry + entry, `there are two contexts "a"`},
@@ -241,6 +275,9 @@ func TestContextsFileThatCannotBeReadIsLeftAlone(t *testing.T) {
 		"a name with slash":  {"version: 1\ncontexts:\n" + strings.Replace(entry, "name: a", "name: a/b", 1), `context 1: "a/b" cannot be the name of a context`},
 		"no cluster":         {"version: 1\ncontexts:\n" + strings.Replace(entry, "cluster: c", "cluster: ''", 1), "context 1: the cluster is missing"},
 		"too many":           {"version: 1\ncontexts:\n" + manyContexts(cli.MaxContexts+1), "there are more than 1000 contexts"},
+		"others in form 1":   {"version: 1\ncontexts:\n" + strings.Replace(entry, "cluster:", "others: ['h:2'], cluster:", 1), "contexts with several controllers are of version 2"},
+		"an other":           {"version: 2\ncontexts:\n" + strings.Replace(entry, "cluster:", "others: [h], cluster:", 1), `context 1: controller "h" should be`},
+		"many others":        {"version: 2\ncontexts:\n" + strings.Replace(entry, "cluster:", "others: ['h:2'"+strings.Repeat(", 'h:2'", 15)+"], cluster:", 1), "more than 16 controllers"},
 		"something else":     {"[client]\n", "contexts.yaml"},
 		"longer than 1 MiB":  {strings.Repeat("#", 1<<20+1), "it is too long"},
 		"an unfinished file": {"version: 1\ncontexts:\n  - {name: a", "contexts.yaml"},

@@ -11,25 +11,28 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 
 // contextsForm is the newest form of contexts.yaml.
-const contextsForm = 1
+const contextsForm = 2
 
-// contextsForm1 is form 1 of contexts.yaml.
-type contextsForm1 struct {
+// contextsForm2 is form 2 of contexts.yaml. Form 1 has no others.
+type contextsForm2 struct {
 	Version  int            `yaml:"version"`
 	Current  string         `yaml:"current,omitempty"`
-	Contexts []contextForm1 `yaml:"contexts"`
+	Contexts []contextForm2 `yaml:"contexts"`
 }
 
-type contextForm1 struct {
+type contextForm2 struct {
 	Name       string `yaml:"name"`
 	Controller string `yaml:"controller"` // host:port
-	Cluster    string `yaml:"cluster"`
-	User       string `yaml:"user"`
+	// Others are the addresses of further controllers of the cluster.
+	Others  []string `yaml:"others,omitempty"`
+	Cluster string   `yaml:"cluster"`
+	User    string   `yaml:"user"`
 	// Directory holds the key and the certificates. Its path begins in the directory of
 	// contexts.yaml.
 	Directory string `yaml:"directory"`
@@ -57,35 +60,48 @@ func CheckContextName(name string) error {
 }
 
 // decodeContexts reads the text of contexts.yaml.
-func decodeContexts(text []byte) (contextsForm1, error) {
+func decodeContexts(text []byte) (contextsForm2, error) {
 	var head struct {
 		Version int `yaml:"version"`
 	}
 	if err := yaml.Unmarshal(text, &head); err != nil {
-		return contextsForm1{}, err
+		return contextsForm2{}, err
 	}
 	if head.Version > contextsForm {
-		return contextsForm1{}, &form.NewerError{Form: head.Version, Known: contextsForm}
+		return contextsForm2{}, &form.NewerError{Form: head.Version, Known: contextsForm}
 	}
-	if head.Version != contextsForm {
-		return contextsForm1{}, errors.New("its version is missing")
+	if head.Version < 1 {
+		return contextsForm2{}, errors.New("its version is missing")
 	}
-	var f contextsForm1
+	var f contextsForm2
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.KnownFields(true)
 	if err := d.Decode(&f); err != nil {
-		return contextsForm1{}, err
+		return contextsForm2{}, err
+	}
+	if head.Version == 1 && f.several() {
+		return contextsForm2{}, errors.New("contexts with several controllers are of version 2")
 	}
 	return f, f.check()
 }
 
-func encodeContexts(f contextsForm1) ([]byte, error) {
-	f.Version = contextsForm
+// several reports whether a context has several controllers.
+func (f contextsForm2) several() bool {
+	return slices.ContainsFunc(f.Contexts, func(c contextForm2) bool { return len(c.Others) > 0 })
+}
+
+// encodeContexts returns the text of contexts.yaml. It is of form 1 if that has all there is:
+// earlier programs read it.
+func encodeContexts(f contextsForm2) ([]byte, error) {
+	f.Version = 1
+	if f.several() {
+		f.Version = contextsForm
+	}
 	return yaml.Marshal(f)
 }
 
 // check returns an error if an entry is wrong. A person may have edited the file.
-func (f contextsForm1) check() error {
+func (f contextsForm2) check() error {
 	if len(f.Contexts) > MaxContexts {
 		return fmt.Errorf("there are more than %d contexts", MaxContexts)
 	}
@@ -93,7 +109,7 @@ func (f contextsForm1) check() error {
 		if err := c.check(); err != nil {
 			return fmt.Errorf("context %d: %w", i+1, err)
 		}
-		same := func(o contextForm1) bool { return o.Name == c.Name }
+		same := func(o contextForm2) bool { return o.Name == c.Name }
 		if slices.IndexFunc(f.Contexts, same) != i {
 			return fmt.Errorf("there are two contexts %s", quote(c.Name))
 		}
@@ -101,13 +117,18 @@ func (f contextsForm1) check() error {
 	return nil
 }
 
-func (c contextForm1) check() error {
+func (c contextForm2) check() error {
 	if err := CheckContextName(c.Name); err != nil {
 		return err
 	}
-	host, port, err := net.SplitHostPort(c.Controller)
-	if n, bad := strconv.Atoi(port); err != nil || bad != nil || host == "" || n < 1 || n > 65535 {
-		return fmt.Errorf("controller %s should be <host>:<port>", quote(c.Controller))
+	if len(c.Others) >= api.MaxAddresses {
+		return fmt.Errorf("there are more than %d controllers", api.MaxAddresses)
+	}
+	for _, address := range append([]string{c.Controller}, c.Others...) {
+		host, port, err := net.SplitHostPort(address)
+		if n, bad := strconv.Atoi(port); err != nil || bad != nil || host == "" || n < 1 || n > 65535 {
+			return fmt.Errorf("controller %s should be <host>:<port>", quote(address))
+		}
 	}
 	if err := identity.CheckName(c.User); err != nil {
 		return fmt.Errorf("user: %w", err)

@@ -88,7 +88,7 @@ const clusterFile = "[instances]\nsensor-1\nsensor-2\n\n[manager]\ninstance = se
 
 func fleetPages() map[string]fleetPage {
 	all := map[string]fleetPage{}
-	for _, some := range []map[string]fleetPage{planPages(), changePages(), revisionPages(), operationPages(), dispatchPages(), tellingPages(), machinePages(), measuredPages(), optionPages(), bundlePages()} {
+	for _, some := range []map[string]fleetPage{planPages(), changePages(), revisionPages(), operationPages(), dispatchPages(), tellingPages(), machinePages(), measuredPages(), optionPages(), bundlePages(), controllerPages()} {
 		maps.Copy(all, some)
 	}
 	return all

@@ -24,7 +24,7 @@ func (c *Commands) Status(ctx context.Context) int {
 		if err != nil {
 			return err
 		}
-		well = s.Well
+		well, c.told = s.Well, s.Controllers
 		return show.PrintPage(c.output(), s, func() show.Page { return statusPage(s, client.Address(), c.Output.Screen.Height) })
 	})
 	if status == StatusDone && !well {
@@ -70,6 +70,9 @@ func statusPage(s api.Status, address string, height int) show.Page {
 	facts := show.Facts{
 		fact("controller", fmt.Sprintf("%s at %s, version %s", s.Controller, address, s.Version)),
 		fact("deployed", deployedText(s.Deployed, s.Time)),
+	}
+	if s.Controllers != nil {
+		facts = slices.Insert(facts, 1, fact("controllers", controllersText(s.Controllers)))
 	}
 	if s.Staged != nil {
 		facts = append(facts, fact("staged", deployedText(s.Staged, s.Time)+"; zeekfleet deploy deploys it"))

@@ -76,7 +76,8 @@ func (s TokenSources) readFile() (string, error) {
 type Login struct {
 	Contexts *Contexts
 	Log      *Log
-	// Address is the controller's: a host, or host:port.
+	// Address is the controller's: a host, or host:port. It may be a list of addresses of
+	// controllers of one cluster, which commas part.
 	Address string
 	Token   identity.Token
 	// Name is the name of the context. Empty means the controller's host.
@@ -92,14 +93,9 @@ func (l Login) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := api.JoinClient(n.address, l.Token.String())
+	signed, err := l.ask(ctx, &n)
 	if err != nil {
 		return err
-	}
-	defer client.Close()
-	signed, err := client.Login(ctx, api.LoginRequest{Token: l.Token.String(), Key: string(n.request)})
-	if err != nil {
-		return loginMessage(n.address, err)
 	}
 	n.replace = l.Replace
 	user, err := n.store(signed, false)
@@ -110,14 +106,43 @@ func (l Login) Run(ctx context.Context) error {
 		return err
 	}
 	n.tell(l.Log, user)
+	l.Contexts.learnAfterLogin(ctx, n.name, l.Log)
 	l.Log.Notice("the certificate is valid until %s; commands renew it before", signed.Expires.Local().Format(timeForm))
 	return nil
+}
+
+// ask asks the controllers for a certificate, one after the other until one can be reached.
+func (l Login) ask(ctx context.Context, n *begun) (signed api.Certificate, err error) {
+	var errs []error
+	list := append([]string{n.address}, n.others...)
+	for i, address := range list {
+		client, err := api.JoinClient(address, l.Token.String())
+		if err != nil {
+			return signed, err
+		}
+		signed, err = client.Login(ctx, api.LoginRequest{Token: l.Token.String(), Key: string(n.request)})
+		client.Close()
+		if err == nil {
+			n.address, n.others = address, slices.Concat(list[:i], list[i+1:])
+			return signed, nil
+		}
+		errs = append(errs, loginMessage(address, err))
+		problem, answered := errors.AsType[*api.Problem](err)
+		if op, ok := errors.AsType[*net.OpError](err); !(ok && op.Op == "dial") && !(answered && problem.NoLeader) {
+			return signed, errs[i]
+		}
+	}
+	if len(errs) == 1 {
+		return signed, errs[0]
+	}
+	return signed, &api.SeveralError{Addresses: list, Errs: errs}
 }
 
 // begun is a context for which a controller has not given a certificate yet.
 type begun struct {
 	contexts      *Contexts
 	name, address string
+	others        []string // the addresses of further controllers
 	key           *ecdsa.PrivateKey
 	request       []byte
 	replace       bool   // overwrites the context of another user
@@ -127,7 +152,7 @@ type begun struct {
 // begin makes a key for a new context of the controller at address, whose name is the
 // controller's host if it is empty. It fails if the context could not be stored.
 func (s *Contexts) begin(name, address string) (begun, error) {
-	address, err := api.JoinPort(address)
+	address, others, err := splitAddresses(address)
 	if err != nil {
 		return begun{}, usageError("%v", err)
 	}
@@ -137,7 +162,7 @@ func (s *Contexts) begin(name, address string) (begun, error) {
 	if err := CheckContextName(name); err != nil {
 		return begun{}, usageError("%v; choose a name with --name", err)
 	}
-	if err := s.mayAdd(name, address); err != nil {
+	if err := s.mayAdd(name, append([]string{address}, others...)); err != nil {
 		return begun{}, err
 	}
 	key, err := identity.NewKey()
@@ -145,7 +170,7 @@ func (s *Contexts) begin(name, address string) (begun, error) {
 		return begun{}, err
 	}
 	request, err := identity.NewRequest(identity.Identity{Kind: identity.User}, key)
-	return begun{contexts: s, name: name, address: address, key: key, request: request}, err
+	return begun{contexts: s, name: name, address: address, others: others, key: key, request: request}, err
 }
 
 var errNotStored = errors.New("store the context")
@@ -168,7 +193,7 @@ func (n *begun) store(signed api.Certificate, sso bool) (user string, err error)
 	if err := n.choose(id.Name); err != nil {
 		return "", fmt.Errorf("%w: %w", errNotStored, err)
 	}
-	c := Context{Name: n.name, Controller: n.address, Cluster: signed.Cluster, User: id.Name, SSO: sso}
+	c := Context{Name: n.name, Controller: n.address, Others: n.others, Cluster: signed.Cluster, User: id.Name, SSO: sso}
 	if err := n.contexts.Add(c, private, []byte(signed.Certificate), []byte(signed.Authorities)); err != nil {
 		return "", fmt.Errorf("%w: %w", errNotStored, err)
 	}
@@ -186,7 +211,7 @@ func (n *begun) choose(user string) error {
 			return nil
 		case err != nil:
 			return err
-		case n.replace && i == 1, there.User == user && there.Controller == n.address:
+		case n.replace && i == 1, there.User == user && there.isOf(append([]string{n.address}, n.others...)):
 			return nil
 		case i == 1:
 			n.kept = there.User
@@ -258,22 +283,27 @@ func nameOfContext(address string) string {
 	return host
 }
 
-// mayAdd returns an error if a context of a controller at address cannot be added under
-// a name.
-func (s *Contexts) mayAdd(name, address string) error {
+// isOf reports whether a controller of the context is at one of these addresses.
+func (c *Context) isOf(addresses []string) bool {
+	return slices.ContainsFunc(c.addresses(), func(one string) bool { return slices.Contains(addresses, one) })
+}
+
+// mayAdd returns an error if a context of the controllers at these addresses cannot be added
+// under a name.
+func (s *Contexts) mayAdd(name string, addresses []string) error {
 	there, err := s.Find(name)
 	switch {
 	case errors.Is(err, ErrNoContext):
 		return s.writable()
 	case err != nil:
 		return err
-	case there.Controller != address:
-		return fmt.Errorf("context %s is already that of controller %s: choose another name with --name, or say that its controller has moved (zeekfleet context set %[1]s --controller %[3]s)", name, there.Controller, address)
+	case !there.isOf(addresses):
+		return fmt.Errorf("context %s is already that of controller %s: choose another name with --name, or say that its controller has moved (zeekfleet context set %[1]s --controller %[3]s)", name, there.Controller, addresses[0])
 	}
 	return s.writable()
 }
 
 // writable returns an error if nothing can be added.
 func (s *Contexts) writable() error {
-	return s.change(func(*contextsForm1) error { return nil })
+	return s.change(func(*contextsForm2) error { return nil })
 }

@@ -76,6 +76,7 @@ func (l LoginSSO) Run(ctx context.Context) error {
 		return err
 	}
 	n.tell(l.Log, user)
+	l.Contexts.learnAfterLogin(ctx, n.name, l.Log)
 	l.Log.Notice("the certificate is valid until %s; then log in again", signed.Expires.Local().Format(timeForm))
 	return nil
 }

@@ -41,7 +41,7 @@ func (r *settingsResolver) useContext(s *Settings) error {
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	s.Context, s.Host, s.TLS = found, host, TLSSettings{}
+	s.Context, s.Host, s.Others, s.TLS = found, host, found.Others, TLSSettings{}
 	s.Port, err = strconv.Atoi(port)
 	return err
 }

@@ -32,7 +32,8 @@ type SettingsSources struct {
 	LookupEnv func(name string) (string, bool)
 	// Set holds assignments of the form section.key=value.
 	Set []string
-	// Controller is host:port. The host, the port or both may be missing.
+	// Controller is host:port. The host, the port or both may be missing. Further controllers
+	// of the cluster may follow, after commas, each with its host.
 	Controller string
 	// Verbosity sets client.verbosity if it is above zero.
 	Verbosity int
@@ -73,7 +74,7 @@ func ResolveSettings(src SettingsSources) (s Settings, warnings []string, err er
 			return Settings{}, nil, err
 		}
 	}
-	s.Text = r.text()
+	s.Text, s.Others = r.text(), r.others
 	for _, step := range []func(*Settings) error{r.useContext, r.useToken} {
 		if err := step(&s); err != nil {
 			return Settings{}, nil, err
@@ -89,6 +90,8 @@ type settingsResolver struct {
 	// given are the entries of the file, the environment and Set, in this order.
 	given    []givenSetting
 	warnings []string
+	// others are the further controllers that the command line names.
+	others []string
 }
 
 // givenSetting is an entry of a source. item is the beginning of a message about
@@ -191,7 +194,18 @@ func (r *settingsResolver) addCommandLine() error {
 		}
 	}
 	if r.src.Controller != "" {
-		host, port, err := parseController(r.src.Controller)
+		first := r.src.Controller
+		if !r.src.AsZeekClient {
+			one, others, several := strings.Cut(first, ",")
+			if first = one; several {
+				address, more, err := splitAddresses(others)
+				if err != nil {
+					return usageError("--controller: %v", err)
+				}
+				r.others = append([]string{address}, more...)
+			}
+		}
+		host, port, err := parseController(first)
 		if err != nil {
 			return err
 		}

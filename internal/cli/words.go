@@ -194,3 +194,14 @@ func (w Words) Crashes(ctx context.Context) []Word {
 		return words, err
 	})
 }
+
+// Controllers returns the names of controllers.
+func (w Words) Controllers(ctx context.Context) []Word {
+	return w.ask(ctx, func(client *api.Client) (words []Word, err error) {
+		list, err := client.Controllers(ctx)
+		for _, m := range list.Members {
+			words = append(words, Word{m.Name, m.Role})
+		}
+		return words, err
+	})
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/resources"
 )
 
 // registerStatus adds the status of the cluster.
@@ -35,6 +36,9 @@ func (s views) status(ctx context.Context, in *struct{}) (*bodyOutput[api.Status
 	}
 	body := clusterStatus(s, snap, now, s.recentCrashes(look, now), reasons, s.toldNodes(ctx))
 	body.Versions = s.versions(ctx)
+	if report, err := (controllers{s.Server}).report(ctx); err == nil && len(report.Members) > 1 {
+		body.Controllers = new(resources.Controllers(report))
+	}
 	return &bodyOutput[api.Status]{body}, nil
 }
 

@@ -1,0 +1,173 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/zeekfleet/zeekfleet/client/api"
+)
+
+// hub is a controller that counts its requests.
+type hub struct {
+	*httptest.Server
+	asked atomic.Int32
+}
+
+func newHub(t *testing.T, handle http.HandlerFunc) *hub {
+	h := &hub{}
+	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.asked.Add(1)
+		w.Header().Set("Server", "zeekfleet")
+		handle(w, r)
+	}))
+	t.Cleanup(h.Close)
+	return h
+}
+
+func (h *hub) address() string { return h.Listener.Addr().String() }
+
+// leads answers as the controller that leads, and calls itself by its address.
+func leads(w http.ResponseWriter, r *http.Request) {
+	if r.Host != r.Context().Value(http.LocalAddrContextKey).(net.Addr).String() {
+		w.WriteHeader(http.StatusForbidden)
+	}
+	fmt.Fprintf(w, `{"name":%q}`, r.Host)
+}
+
+// follows answers as one that knows of none that leads.
+func follows(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set(api.NoLeaderHeader, "yes")
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	fmt.Fprint(w, `{"detail":"no controller leads"}`)
+}
+
+// breaks gets a request, and does not answer it.
+func breaks(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+func ofAll(t *testing.T, first *hub, others ...*hub) *api.Client {
+	t.Helper()
+	cfg := api.Config{Address: first.address()}
+	for _, h := range others {
+		cfg.Others = append(cfg.Others, h.address())
+	}
+	c, err := api.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func TestTheNextControllerIsAsked(t *testing.T) {
+	dead, follower, leader := newHub(t, leads), newHub(t, follows), newHub(t, leads)
+	dead.Close()
+	c := ofAll(t, dead, follower, leader)
+	for range 2 {
+		who, err := c.WhoAmI(t.Context())
+		if err != nil || who.Name != leader.address() {
+			t.Fatalf("got %v, %v", who, err)
+		}
+	}
+	if _, err := c.CreateToken(t.Context(), api.TokenRequest{Instance: "sensor-1"}); err != nil {
+		t.Error(err)
+	}
+	if got := follower.asked.Load(); got != 1 || leader.asked.Load() != 3 {
+		t.Errorf("the one that follows was asked %d times, that which leads %d times", got, leader.asked.Load())
+	}
+	if c.Address() != leader.address() {
+		t.Errorf("the last answer came from %s", c.Address())
+	}
+}
+
+// What may have been carried out is not asked for at another controller. A read is.
+func TestChangesAreAskedForOnce(t *testing.T) {
+	broken, other := newHub(t, breaks), newHub(t, leads)
+	c := ofAll(t, broken, other)
+	if _, err := c.CreateToken(t.Context(), api.TokenRequest{}); err == nil || broken.asked.Load() != 1 || other.asked.Load() != 0 {
+		t.Errorf("got %v after %d and %d requests", err, broken.asked.Load(), other.asked.Load())
+	}
+	if _, err := c.WhoAmI(t.Context()); err != nil || other.asked.Load() != 1 {
+		t.Errorf("got %v after %d requests of the other one", err, other.asked.Load())
+	}
+}
+
+func TestErrorsNameAllControllers(t *testing.T) {
+	one, two := newHub(t, leads), newHub(t, leads)
+	one.Close()
+	two.Close()
+	c := ofAll(t, one, two)
+	_, err := c.WhoAmI(t.Context())
+	if err == nil || !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), one.address()) || !strings.Contains(err.Error(), two.address()) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v", err)
+	}
+	if all, ok := errors.AsType[*api.SeveralError](err); !ok || len(all.Addresses) != 2 {
+		t.Errorf("got %v", err)
+	}
+	follower := newHub(t, follows)
+	c = ofAll(t, one, follower)
+	if p, ok := errors.AsType[*api.Problem](second(c.WhoAmI(t.Context()))); !ok || p.Detail != "no controller leads" {
+		t.Errorf("got %v", p)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestStreamsGoToTheNextController(t *testing.T) {
+	dead, leader := newHub(t, leads), newHub(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", api.ContentEventStream)
+		fmt.Fprint(w, "id: 7\ndata: {\"kind\":\"node\"}\n\n")
+	})
+	dead.Close()
+	for e, err := range ofAll(t, dead, leader).StreamEvents(t.Context(), api.EventQuery{}) {
+		if err != nil || e.Seq != 7 {
+			t.Errorf("got %v, %v", e, err)
+		}
+		break
+	}
+}
+
+func TestSeveralAddressesAreChecked(t *testing.T) {
+	for name, cfg := range map[string]api.Config{
+		"a bad one":               {Address: "a", Others: []string{"b/c"}},
+		"too many":                {Address: "a", Others: strings.Split("b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", ",")},
+		"a token over plain text": {Address: "127.0.0.1", Others: []string{"192.0.2.1"}, Bearer: "x"},
+	} {
+		if _, err := api.New(cfg); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+	c, err := api.New(api.Config{Address: "a", Others: []string{"a:2149", "b"}})
+	if err != nil || c.Address() != "a:2149" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A controller whose connection takes too long does not hold the others up.
+func TestSlowConnectionsAreLeft(t *testing.T) {
+	leader := newHub(t, leads)
+	c, err := api.New(api.Config{
+		Address: "192.0.2.1", Others: []string{leader.address()},
+		Connect: func(ctx context.Context, address string) (net.Conn, error) {
+			if strings.HasPrefix(address, "192.0.2.1:") {
+				return nil, errors.New("no route to host")
+			}
+			return new(net.Dialer).DialContext(ctx, "tcp", address)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.WhoAmI(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
