@@ -60,8 +60,8 @@ func newControllerCommand(s streams) *cobra.Command {
 	app.Defaults().AddControllerFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&force, "force-new-cluster", false, "with --cluster: go on alone with the state of this controller, because the majority of the controllers is lost for ever; the others must not run any more")
 	for _, sub := range []*cobra.Command{newControllerJoinCommand(s), newControllerLeadCommand(s), newControllerRemoveCommand(s)} {
-		completeArguments(sub)
 		cmd.AddCommand(sub)
+		completeArguments(sub)
 	}
 	return cmd
 }
