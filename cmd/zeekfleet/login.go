@@ -24,7 +24,7 @@ func newLoginCommand(s streams) *cobra.Command {
 		Use:   "login HOST[:PORT][,…]",
 		Short: "Log in to a controller with a token from an admin, or with --sso",
 		Long: "Make a key, get a certificate from the controller, and store both as a context.\n" +
-			"Of several controllers give one, or a list with commas: commands learn the others.\n" +
+			"Of several controllers, give one, or a list with commas.\n" +
 			"Client commands then ask this controller. \"zeekfleet user add\" prints the token.\n" +
 			"With --sso, log in at the provider of identities that the controller names.",
 		Args: wantArgs(1, 1),

@@ -28,7 +28,7 @@ func (c *Commands) asking(ctx context.Context, doubt func(error), then func(*api
 		return StatusFailed
 	}
 	c.renewContext(ctx)
-	c.learnControllers()
+	learnControllers(c)
 	return StatusDone
 }
 
@@ -53,7 +53,7 @@ func (c *Commands) asked(ctx context.Context, doubt func(error), then func(*api.
 		return err
 	}
 	defer client.Close()
-	c.Log.Info("asking controller %s", c.named())
+	c.Log.Info("asking controller %s", named(c))
 	defer func() { c.answered = client.Address() }()
 	return then(client)
 }
@@ -64,7 +64,7 @@ func (c *Commands) where() string {
 }
 
 // named returns the addresses of all controllers, for a message.
-func (c *Commands) named() string {
+func named(c *Commands) string {
 	return strings.Join(append([]string{c.where()}, c.Settings.Others...), ", ")
 }
 

@@ -45,7 +45,7 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 		return StatusFailed
 	}
 	if len(s.Others) > 0 {
-		where = c.named()
+		where = named(c)
 	}
 	c.Log.Info("connecting to controller %s", where)
 	ctl, err := client.Dial(ctx, client.Config{
@@ -79,7 +79,7 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 	}
 	status := then(ctl)
 	c.renewContext(ctx)
-	c.learnControllers()
+	learnControllers(c)
 	return status
 }
 

@@ -76,6 +76,8 @@ func clusterAnswers(n int, change func(*api.Status)) map[string]any {
 
 var commandOf = map[string][]string{"NONE": {"/opt/site/feeder", "--from", "a b"}}
 
+func hasThreeControllers(s *api.Status) { s.Controllers = threeControllers() }
+
 func stopsAll(s *api.Status) { s.Nodes.Running, s.Nodes.Stopped = 0, s.Nodes.Total }
 
 // TestStatusAndNodes prints the status and the nodes of clusters on several screens, and as
@@ -108,7 +110,7 @@ func TestStatusAndNodes(t *testing.T) {
 		"many":        {clusterAnswers(140, nil), false},
 		"nothing":     {clusterAnswers(0, func(s *api.Status) { s.Deployed = nil }), true},
 		"stopped":     {clusterAnswers(0, stopsAll), true},
-		"controllers": {clusterAnswers(1, func(s *api.Status) { s.Controllers = threeControllers() }), true},
+		"controllers": {clusterAnswers(1, hasThreeControllers), true},
 		"rollback": {clusterAnswers(1, func(s *api.Status) {
 			s.Deployed.Of, s.Deployed.Kind, s.Deployed.Note, s.Deployed.Who = 9, api.KindRollback, "", ""
 		}), true},

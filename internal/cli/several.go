@@ -69,7 +69,7 @@ func several(told *api.Controllers) bool { return told != nil && len(told.Member
 
 // learnControllers stores in the context that was used what the command has learned of the
 // controllers' addresses. It fails no command.
-func (c *Commands) learnControllers() {
+func learnControllers(c *Commands) {
 	used := c.Settings.Context
 	if used == nil || c.answered == "" {
 		return
