@@ -105,12 +105,11 @@ func TestStatusAndNodes(t *testing.T) {
 		answers map[string]any
 		well    bool
 	}{
-		"well":        {clusterAnswers(3, nil), true},
-		"unwell":      {clusterAnswers(6, trouble), false},
-		"many":        {clusterAnswers(140, nil), false},
-		"nothing":     {clusterAnswers(0, func(s *api.Status) { s.Deployed = nil }), true},
-		"stopped":     {clusterAnswers(0, stopsAll), true},
-		"controllers": {clusterAnswers(1, hasThreeControllers), true},
+		"well":    {clusterAnswers(3, nil), true},
+		"unwell":  {clusterAnswers(6, trouble), false},
+		"many":    {clusterAnswers(140, nil), false},
+		"nothing": {clusterAnswers(0, func(s *api.Status) { s.Deployed = nil }), true},
+		"stopped": {clusterAnswers(0, stopsAll), true}, "controllers": {clusterAnswers(1, hasThreeControllers), true},
 		"rollback": {clusterAnswers(1, func(s *api.Status) {
 			s.Deployed.Of, s.Deployed.Kind, s.Deployed.Note, s.Deployed.Who = 9, api.KindRollback, "", ""
 		}), true},
