@@ -49,6 +49,7 @@ func newSimCommand(streams) *cobra.Command {
 	cmd.Flags().Uint64Var(&s.seeds, "seeds", 1000, "number of seeds to run")
 	cmd.Flags().Uint64Var(&s.first, "seed", 0, "first seed (default: a random one)")
 	cmd.Flags().IntVar(&s.cfg.Steps, "steps", 0, "least number of steps for each seed (default 2000)")
+	cmd.Flags().IntVar(&s.cfg.Controllers, "controllers", 0, "number of controllers, 1 or 3 (default 3 for one seed of three)")
 	cmd.Flags().BoolVar(&s.all, "all", false, "run all seeds, also after one has failed, and print every failure")
 	cmd.Flags().IntVar(&s.parallel, "parallel", runtime.GOMAXPROCS(0), "simulations at a time")
 	return cmd

@@ -90,8 +90,10 @@ func (a *agentPart) start() {
 		})
 	}
 	if a.dials {
-		d := &dialer{from: a.ep, to: func() *endpoint { return a.w.controller.ep }}
-		a.w.after(a.w.net.delay(), func() { a.w.net.dial(d) })
+		for _, c := range a.w.controllers {
+			d := &dialer{from: a.ep, to: func() *endpoint { return c.ep }}
+			a.w.after(a.w.net.delay(), func() { a.w.net.dial(d) })
+		}
 	}
 	a.step(adopted)
 }
@@ -129,12 +131,14 @@ func (a *agentPart) remove(p *process) {
 func (a *agentPart) wants(t topic) bool { return agentFilter(a.name, t) }
 
 func (a *agentPart) peerAdded(e *end) {
-	a.step(agent.PeerAdded{Peer: e.far.self.id, Fleet: a.fleet(e)})
+	e.announced = announcedBy(e.far)
+	a.step(agent.PeerAdded{Peer: e.far.self.id, Fleet: a.fleet(e), Name: e.announced.name, Term: e.announced.term})
 }
 
 // fleet reports whether the peer announces itself as a controller of ours.
 func (a *agentPart) fleet(e *end) bool {
-	return a.w.terms.fleet && e.far.self.part == part(a.w.controller)
+	_, ok := e.far.self.part.(*controllerPart)
+	return a.w.terms.fleet && ok && !e.announced.mute
 }
 
 func (a *agentPart) peerLost(e *end) { a.step(agent.PeerLost{Peer: e.far.self.id}) }
@@ -143,6 +147,11 @@ func (a *agentPart) peerLost(e *end) { a.step(agent.PeerLost{Peer: e.far.self.id
 // nodes.
 func (a *agentPart) receive(e *end, got parcel) {
 	from := e.far.self.id
+	if told, ok := got.msg.(announcement); ok {
+		e.announced = told
+		a.step(agent.PeerUpdated{Peer: from, Fleet: a.fleet(e), Term: told.term})
+		return
+	}
 	if !a.beginPurely(isPlan(got.msg) && got.topic == (topic{toAgents, a.name})) {
 		return
 	}
@@ -233,6 +242,8 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 			}
 		}
 		a.end("has stopped", false)
+	case agent.Ordered:
+		a.checkOrdered(e)
 	case agent.Note:
 		a.w.did(string(a.ep.id), e)
 	}

@@ -13,8 +13,11 @@ type agentDisk struct {
 	values   disk
 	state    diskState
 
-	saved agent.State                        // as the values say
-	plans map[mgmt.NodeName]mgmt.Fingerprint // of saved.Desired for this instance; nil: not made yet
+	saved agent.State // as the values say
+	// ordered is the greatest term of an order that the agent has done, and orderedBy who led.
+	ordered   uint64
+	orderedBy string
+	plans     map[mgmt.NodeName]mgmt.Fingerprint // of saved.Desired for this instance; nil: not made yet
 }
 
 // changed returns the values after these changes.
@@ -30,7 +33,10 @@ func (d *agentDisk) changed(changes []agent.Change) disk {
 func (d *agentDisk) save(values disk, s agent.State) { d.values, d.saved, d.plans = values, s, nil }
 
 // lose removes all values.
-func (d *agentDisk) lose() { d.save(nil, agent.State{}) }
+func (d *agentDisk) lose() {
+	d.save(nil, agent.State{})
+	d.ordered, d.orderedBy = 0, ""
+}
 
 // planned returns the plan of a node in the saved configuration.
 func (d *agentDisk) planned(n mgmt.NodeName) (plan mgmt.Fingerprint, ok bool) {

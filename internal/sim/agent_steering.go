@@ -28,7 +28,8 @@ func (b *agentBook) checkMarks(s agent.State) {
 		return r.kind == "steer" && slices.Equal(s.Stopped, r.stopped) && slices.Equal(s.Paused, r.paused)
 	}
 	deployed := slices.Equal(s.Stopped, b.here(s, had.Stopped)) && slices.Equal(s.Paused, b.here(s, had.Paused))
-	if !deployed && !slices.ContainsFunc(b.asked, steers) {
+	unchanged := slices.Equal(s.Stopped, had.Stopped) && slices.Equal(s.Paused, had.Paused) && s.Term != had.Term
+	if !deployed && !unchanged && !slices.ContainsFunc(b.asked, steers) {
 		b.w.violated("%s saves %v as stopped and %v as paused, before they were %v and %v", b.agent.label, s.Stopped, s.Paused, had.Stopped, had.Paused)
 	}
 }
@@ -93,7 +94,7 @@ func (a *agentPart) checkPure(ev agent.Event, effects []agent.Effect) {
 	a.pure.next = false
 	for _, effect := range effects {
 		switch e := effect.(type) {
-		case agent.Note:
+		case agent.Note, agent.RefusedOrder:
 		case agent.Preflight:
 			if a.pure.preflights == nil {
 				a.pure.preflights = map[uint64]bool{}
@@ -106,7 +107,7 @@ func (a *agentPart) checkPure(ev agent.Event, effects []agent.Effect) {
 			a.pure.fetches[e.ID] = true
 		case agent.ToController:
 			switch e.Msg.(type) {
-			case mgmt.AgentPlanResponse, mgmt.NotifyFetching:
+			case mgmt.AgentPlanResponse, mgmt.NotifyFetching, mgmt.NotifyError:
 			default:
 				a.w.violated("%s says %T upon %T, which is about a plan", a.label, e.Msg, ev)
 			}

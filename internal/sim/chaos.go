@@ -66,7 +66,7 @@ func (ch *chaos) breakConnection() {
 
 func (ch *chaos) partition() {
 	h := pick(ch.dice, ch.agents).host
-	if h == ch.controller.host || h.cut {
+	if ch.hasController(h) || h.cut {
 		return
 	}
 	ch.net.cutOff(h)
@@ -81,7 +81,7 @@ func (ch *chaos) partition() {
 // of the restart only after the cut.
 func (ch *chaos) crashBehindCut() {
 	h := pick(ch.dice, ch.agents).host
-	if h == ch.controller.host || h.cut {
+	if ch.hasController(h) || h.cut {
 		return
 	}
 	ch.net.cutOff(h)
@@ -98,8 +98,9 @@ func (ch *chaos) crashBehindCut() {
 }
 
 func (ch *chaos) crashController() {
-	ch.controller.end("crashes")
-	ch.after(ch.pause(), ch.controller.start)
+	c := ch.someController()
+	c.end("crashes")
+	ch.after(ch.pause(), c.start)
 }
 
 // pause returns how long a part stays away after a crash.
@@ -147,7 +148,7 @@ func (ch *chaos) replace(a *agentPart) {
 
 func (ch *chaos) losePower() {
 	a := pick(ch.dice, ch.agents)
-	if a.host != ch.controller.host {
+	if !ch.hasController(a.host) {
 		a.powerOff()
 		ch.after(ch.pause(), func() { ch.revive(a) })
 	}
@@ -182,7 +183,7 @@ func (ch *chaos) loseProcess() {
 
 // fillDisk lets the saves of a disk fail for a while, or end their program.
 func (ch *chaos) fillDisk() {
-	state := &ch.controller.disk.state
+	state := &ch.someController().disk.state
 	if ch.chance(0.5) {
 		state = &pick(ch.dice, ch.agents).disk.state
 	}
@@ -226,7 +227,11 @@ func (ch *chaos) forge() {
 		mgmt.NotifyChange{Instance: name},
 	} {
 		if ch.chance(0.5) && c.m != nil {
-			c.step(controller.FromAgent{Peer: stranger, Instance: name, Msg: msg})
+			c.enter(func() {
+				if c.m != nil {
+					c.step(controller.FromAgent{Peer: stranger, Instance: name, Msg: msg})
+				}
+			})
 		}
 	}
 }
@@ -269,6 +274,6 @@ func (ch *chaos) updatePeer() {
 		return
 	}
 	if e := pick(ch.dice, a.ep.ends); e.state == up {
-		a.step(agent.PeerUpdated{Peer: e.far.self.id, Fleet: a.fleet(e)})
+		a.step(agent.PeerUpdated{Peer: e.far.self.id, Fleet: a.fleet(e), Term: e.announced.term})
 	}
 }

@@ -33,7 +33,7 @@ type awaited struct {
 const patience = 30 * time.Second
 
 func (w *world) newClient(name string) *client {
-	c := &client{w: w, name: name, host: w.controller.host, role: mgmt.Admin, heard: map[string][]mgmt.Result{}}
+	c := &client{w: w, name: name, host: w.clientHost(), role: mgmt.Admin, heard: map[string][]mgmt.Result{}}
 	w.clients = append(w.clients, c)
 	return c
 }
@@ -43,7 +43,7 @@ func (c *client) connect() {
 	c.leave()
 	c.life++
 	c.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("%s.%d", c.name, c.life)), part: c, host: c.host}
-	c.dialer = &dialer{from: c.ep, to: func() *endpoint { return c.w.controller.ep }}
+	c.dialer = &dialer{from: c.ep, to: c.server()}
 	c.w.net.dial(c.dialer)
 }
 
@@ -93,7 +93,12 @@ func (c *client) ask(msg mgmt.Message, unique bool) {
 	}
 	r, life := awaited{mgmt.KindOf(req).Name(), req.RequestID()}, c.life
 	c.awaits = append(c.awaits, r)
-	c.w.after(patience+8*c.w.mood.delay, func() { c.demand(r, life) })
+	c.w.after(c.w.patience()+8*c.w.mood.delay, func() { c.demand(r, life) })
+}
+
+// broken reports whether the connection has ended, and the client cannot know it yet.
+func (c *client) broken() bool {
+	return slices.ContainsFunc(c.ep.ends, func(e *end) bool { return e.far.state == down || apart(e.self, e.far.self) })
 }
 
 // demand demands that the client has its answer, unless the controller waits for bundles and
@@ -102,8 +107,8 @@ func (c *client) demand(r awaited, life int) {
 	if c.life != life || c.ep == nil || !slices.Contains(c.awaits, r) {
 		return
 	}
-	if c.w.controller.book.waitsForBundles(c.ep.id, r) {
-		c.w.after(patience+8*c.w.mood.delay, func() { c.demand(r, life) })
+	if slices.ContainsFunc(c.w.controllers, func(of *controllerPart) bool { return of.book.waitsForBundles(c.ep.id, r) }) || c.w.shared != nil && c.broken() {
+		c.w.after(c.w.patience()+8*c.w.mood.delay, func() { c.demand(r, life) })
 		return
 	}
 	c.w.violated("client %s waits in vain for the answer to %s %s", c.name, r.kind, r.id)

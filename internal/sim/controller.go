@@ -12,11 +12,18 @@ import (
 // controllerPart is the controller with its disk. It does what the controller's shell does.
 type controllerPart struct {
 	w    *world
+	name string
 	host *host
 	disk controllerDisk
+	// member is its place among several controllers. It is nil if there is one.
+	member *member
+
+	ops *operationLife
+	*opened
 
 	// What follows is of the present life, or of the last one if none runs. A life
-	// lasts from a start of the program to its end.
+	// lasts from a start of the program to its end. Among several controllers, a term is a
+	// life, and ep outlasts it.
 	life  int
 	m     *controller.Machine // nil: none runs
 	ep    *endpoint
@@ -39,25 +46,50 @@ type instanceDial struct {
 
 // start begins a life of the controller.
 func (c *controllerPart) start() {
+	if c.member != nil {
+		c.member.start()
+		return
+	}
 	if c.m != nil {
 		return
 	}
-	c.life++
 	c.clock = c.w.newClock(c.clock)
-	c.alarm, c.dials, c.book.asked, c.peers = alarm{}, nil, nil, nil
-	c.book.stagedBy, c.book.reports = map[mgmt.PeerID]uint64{}, newReports()
-	c.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("controller.%d", c.life)), part: c, host: c.host}
-	c.w.ops.begins()
-	c.w.warrants.open = nil // of the earlier life, whose clients are gone
-	saved := c.disk.load(c.w)
-	c.book.checkRemembered()
-	c.m, c.deposed = controller.New(c.w.terms.controller, saved, c.w.source()), false
+	c.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("%s.%d", c.name, c.life+1)), part: c, host: c.host}
+	c.begin(c.disk.load(c.w))
 	c.w.did(string(c.ep.id), "starts")
 	c.arm()
 }
 
+// begin begins a life of the core.
+func (c *controllerPart) begin(saved controller.State) {
+	c.life++
+	c.alarm, c.dials, c.book.asked, c.peers = alarm{}, nil, nil, nil
+	c.book.stagedBy, c.book.reports = map[mgmt.PeerID]uint64{}, newReports()
+	c.ops.begins()
+	c.opened.open = nil // of the earlier life, whose clients are gone
+	c.book.checkRemembered()
+	c.m, c.deposed = controller.New(c.w.terms.controller, saved, c.w.source()), false
+}
+
+// heal ends what is wrong with the controller, and starts it.
+func (c *controllerPart) heal() {
+	c.disk.state = diskWorks
+	if c.member != nil {
+		c.member.heal()
+		return
+	}
+	if c.disk.foreign() {
+		c.end("crashes, and does not know yet that another has saved")
+	}
+	c.start()
+}
+
 // end ends the controller's life.
 func (c *controllerPart) end(how string) {
+	if c.member != nil {
+		c.member.crash(how)
+		return
+	}
 	if c.m == nil {
 		return
 	}
@@ -73,10 +105,15 @@ func (c *controllerPart) end(how string) {
 // wants returns true for the topics that the controller subscribes to: those of
 // all agents, and that of the clients.
 func (c *controllerPart) wants(t topic) bool {
-	return t.channel == toAgents || t.channel == toController
+	return c.m != nil && t.channel == toAgents || t.channel == toController
 }
 
-func (c *controllerPart) peerAdded(e *end) {
+func (c *controllerPart) peerAdded(e *end) { c.enter(func() { c.meets(e) }) }
+
+func (c *controllerPart) meets(e *end) {
+	if e.state != up || c.member.follows(e) {
+		return
+	}
 	if _, ok := e.far.self.part.(*client); ok {
 		return
 	}
@@ -88,7 +125,12 @@ func (c *controllerPart) peerAdded(e *end) {
 	c.step(controller.PeerAdded{Peer: e.far.self.id, Addr: e.addr, Dialed: e.dialed, Fleet: fleet, Plans: fleet && c.w.terms.plans, Checks: fleet && c.w.terms.plans, Steers: fleet && c.w.terms.steers})
 }
 
-func (c *controllerPart) peerLost(e *end) {
+func (c *controllerPart) peerLost(e *end) { c.enter(func() { c.loses(e) }) }
+
+func (c *controllerPart) loses(e *end) {
+	if c.m == nil {
+		return
+	}
 	id := e.far.self.id
 	if _, ok := e.far.self.part.(*client); ok {
 		c.book.asked = slices.DeleteFunc(c.book.asked, func(r request) bool { return r.client == id })
@@ -112,10 +154,18 @@ func (c *controllerPart) lost(id mgmt.PeerID) {
 
 // receive takes messages of clients from the controller's topic, and messages of
 // agents from the agents' topics.
-func (c *controllerPart) receive(e *end, got parcel) {
+func (c *controllerPart) receive(e *end, got parcel) { c.enter(func() { c.takes(e, got) }) }
+
+func (c *controllerPart) takes(e *end, got parcel) {
+	if c.m == nil {
+		return
+	}
 	from := e.far.self.id
 	sender, fromClient := e.far.self.part.(*client)
 	if !c.beginPurely(isPlan(got.msg)) {
+		if c.member.stalls() {
+			c.member.first(func() { c.takes(e, got) })
+		}
 		return
 	}
 	switch {
@@ -141,40 +191,74 @@ func (c *controllerPart) alive(life int) bool { return c.m != nil && c.life == l
 
 func (c *controllerPart) arm() {
 	life := c.life
-	c.w.arm(&c.alarm, c.clock, c.m, func() bool { return c.alive(life) }, func() { c.step(controller.Tick{}) })
+	c.w.arm(&c.alarm, c.clock, c.m, func() bool { return c.alive(life) }, func() { c.enter(func() { c.tick(life) }) })
+}
+
+func (c *controllerPart) tick(life int) {
+	if c.alive(life) {
+		c.step(controller.Tick{})
+	}
+}
+
+// controllerTurn is a step of the controller, with the outcomes of its effects.
+type controllerTurn struct {
+	life  int
+	seen  uint64
+	ev    controller.Event
+	queue []controller.Event
 }
 
 // step hands an event to the core and performs the effects.
 func (c *controllerPart) step(ev controller.Event) {
-	life, seen := c.life, c.disk.seen
-	for queue := []controller.Event{ev}; len(queue) > 0; {
+	c.proceed(controllerTurn{c.life, c.disk.seen, ev, []controller.Event{ev}})
+}
+
+// proceed goes on with a step. If a save takes time, the step goes on when that has ended.
+func (c *controllerPart) proceed(t controllerTurn) {
+	for len(t.queue) > 0 {
 		c.w.steps++
-		effects := c.m.Step(c.clock.read(c.w.now), queue[0])
+		effects := c.m.Step(c.clock.read(c.w.now), t.queue[0])
 		c.w.ops.tells(effects)
 		c.w.ops.checkSnapshot(c.m.Snapshot())
-		c.checkPure(queue[0], effects)
-		queue = queue[1:]
-		for _, effect := range effects {
+		c.checkPure(t.queue[0], effects)
+		t.queue = t.queue[1:]
+		for i, effect := range effects {
 			if c.w.chance(c.w.mood.stepCrash) {
 				c.end("crashes")
 				return
 			}
+			if save, ok := effect.(controller.Save); ok && c.member != nil {
+				if i < len(effects)-1 {
+					c.w.violated("controller does %T after a save, whose outcome it does not know", effects[i+1])
+				}
+				c.member.save(save.Changes, t)
+				return
+			}
 			outcome := c.perform(effect)
-			if !c.alive(life) {
+			if !c.alive(t.life) {
 				return
 			}
 			if outcome != nil {
-				queue = slices.Insert(queue, 0, outcome)
+				t.queue = slices.Insert(t.queue, 0, outcome)
 			}
 		}
 	}
+	c.settled(t)
+}
+
+// settled checks what holds after a step.
+func (c *controllerPart) settled(t controllerTurn) {
 	c.book.checkHeld()
 	c.book.checkAsked()
-	if _, fromClient := ev.(controller.FromClient); !fromClient || c.disk.seen != seen {
+	if _, fromClient := t.ev.(controller.FromClient); !fromClient || c.disk.seen != t.seen {
 		c.book.checkSnapshot()
 	}
 	if c.deposed {
 		c.book.checkDeposed(c.clock.read(c.w.now))
+		if c.member != nil {
+			c.member.close("another controller has saved", true)
+			return
+		}
 		c.end("ends, for another has saved")
 		c.w.after(c.w.chaos.pause(), c.start)
 		return
@@ -229,15 +313,7 @@ func (c *controllerPart) save(changes []controller.Change) controller.Event {
 	}
 	if stored && !c.disk.foreign() {
 		values := c.disk.changed(changes)
-		s := restore(c.w, values)
-		c.book.checkSave(s)
-		c.w.ops.checkSave(c.disk.saved, s, c.disk.values, values)
-		c.w.warrants.checkSave(c.disk.saved, s)
-		c.w.did(string(c.ep.id), s)
-		c.disk.values, c.disk.saved = values, s
-		c.disk.saves++
-		c.disk.seen++
-		c.book.noteAddresses(s.Deployed)
+		c.adopt(values, c.checkSaved(values))
 	}
 	switch {
 	case !survived:
@@ -248,6 +324,24 @@ func (c *controllerPart) save(changes []controller.Change) controller.Event {
 		return controller.Saved{Err: "disk full"}
 	}
 	return controller.Saved{}
+}
+
+// checkSaved checks the values that a save leaves, and returns them as a state.
+func (c *controllerPart) checkSaved(values disk) controller.State {
+	s := restore(c.w, values)
+	c.book.checkSave(s)
+	c.w.ops.checkSave(c.disk.saved, s, c.disk.values, values)
+	c.w.warrants.checkSave(c.disk.saved, s)
+	c.w.did(string(c.ep.id), s)
+	return s
+}
+
+// adopt takes what was saved as what this life has saved.
+func (c *controllerPart) adopt(values disk, s controller.State) {
+	c.disk.values, c.disk.saved = values, s
+	c.disk.saves++
+	c.disk.seen++
+	c.book.noteAddresses(s.Deployed)
 }
 
 func (c *controllerPart) connect(e controller.Connect) {

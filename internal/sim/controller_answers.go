@@ -171,7 +171,7 @@ func (b *controllerBook) checkStaged(r request, results []mgmt.Result) {
 		b.w.violated("controller says that %s is staged, and has saved something else", r.config.ID)
 		return
 	}
-	b.staged = s.Revision
+	b.w.acknowledged.staged = s.Revision
 	b.stagedBy[r.client] = s.Revision
 }
 
@@ -191,7 +191,7 @@ func (b *controllerBook) checkDeployed(r request, results []mgmt.Result) {
 		b.w.violated("controller says that %s is deployed, asked was for %s", id, r.config.ID)
 		return
 	}
-	b.deployed = d.Revision
+	b.w.acknowledged.deployed = d.Revision
 	general := map[mgmt.InstanceName]bool{}
 	var nodes, want []mgmt.NodeName
 	for _, res := range results[:len(results)-1] {

@@ -70,9 +70,9 @@ func revision(e *controller.Entry) uint64 {
 // checkRemembered demands that a life begins with the revisions that were
 // acknowledged, or with later ones.
 func (b *controllerBook) checkRemembered() {
-	if revision(b.controller.disk.saved.Staged) < b.staged || revision(b.controller.disk.saved.Deployed) < b.deployed {
+	if revision(b.controller.disk.saved.Staged) < b.w.acknowledged.staged || revision(b.controller.disk.saved.Deployed) < b.w.acknowledged.deployed {
 		b.w.violated("controller starts with revisions %d and %d, acknowledged were %d and %d",
-			revision(b.controller.disk.saved.Staged), revision(b.controller.disk.saved.Deployed), b.staged, b.deployed)
+			revision(b.controller.disk.saved.Staged), revision(b.controller.disk.saved.Deployed), b.w.acknowledged.staged, b.w.acknowledged.deployed)
 	}
 }
 

@@ -94,6 +94,9 @@ func (d *controllerDisk) predecessors(w *world) []*controller.Entry {
 // saveBehind lets a second controller, which has the same store, stage a
 // configuration.
 func (ch *chaos) saveBehind() {
+	if ch.shared != nil {
+		return // nobody but the controllers has their store
+	}
 	d := &ch.controller.disk
 	second := controller.New(ch.terms.controller, restore(ch.world, d.values), ch.source())
 	config := ch.load.someConfiguration(mgmt.Configuration{})

@@ -182,6 +182,9 @@ func isPlan(msg mgmt.Message) bool {
 func (c *controllerPart) beginPurely(pure bool) bool {
 	if life := c.life; pure {
 		c.step(controller.Tick{})
+		if c.member.stalls() {
+			return false // the Tick saves
+		}
 		c.pure = c.alive(life)
 		return c.pure
 	}

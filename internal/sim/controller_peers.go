@@ -22,6 +22,7 @@ type acquaintance struct {
 	name    mgmt.InstanceName // the name in its hello; empty before
 	since   time.Duration     // when its first hello came
 	retired bool              // the controller hung up on it
+	holds   bool              // it was found to answer for its instance
 	// listed is the ID of the controller's first request for all its nodes. It is
 	// empty before that request.
 	listed mgmt.ReqID
@@ -37,6 +38,7 @@ func (l acquaintances) meet(now time.Duration, from mgmt.PeerID, got parcel) {
 	}
 	for _, a := range l {
 		if a.id == from && a.name == "" && !a.retired {
+			l.holder(hello.Instance) // it stays, also if both say hello at the same time
 			a.name, a.since = hello.Instance, now
 		}
 	}
@@ -47,9 +49,15 @@ func (l acquaintances) meet(now time.Duration, from mgmt.PeerID, got parcel) {
 func (l acquaintances) holder(name mgmt.InstanceName) *acquaintance {
 	var first *acquaintance
 	for _, a := range l {
+		if a.name == name && !a.retired && a.holds {
+			return a
+		}
 		if a.name == name && !a.retired && (first == nil || cmp.Or(cmp.Compare(a.since, first.since), cmp.Compare(a.id, first.id)) < 0) {
 			first = a
 		}
+	}
+	if first != nil && name != "" {
+		first.holds = true
 	}
 	return first
 }

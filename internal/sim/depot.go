@@ -96,7 +96,7 @@ func (a *agentPart) carry(c *carriage) {
 	case from < 0 || a.host.cut || a.w.chance(a.w.mood.stuck):
 		c.stuck = true
 		return
-	case a.ep.ends[from].far.self.part != part(a.w.controller) || a.w.chance(a.w.mood.lacks):
+	case !isController(a.ep.ends[from].far.self.part) || a.w.chance(a.w.mood.lacks):
 		a.fetched(c, []mgmt.Finding{{Problem: "bundle " + b.Name + ": the peer does not have it"}})
 		return
 	case a.w.chance(a.w.mood.damaged):

@@ -11,6 +11,14 @@
 // disk may be empty then, and the wall clock may have jumped. Clients send every
 // request, and much nonsense.
 //
+// One seed of three has three controllers, as has a run that asks for them. Their state is in
+// one store, and package core/leading decides which of them leads. Each is a member all the
+// time and runs the core of the controller while it leads. Messages to the store and between
+// controllers take time and are lost, and answers of the store are lost after a save has taken
+// place. A controller is killed, paused for seconds while everything waits for it, and cut off
+// from the store, from the others, or from everything. Agents have connections to all three.
+// Clients reach the one that leads through any of them.
+//
 // A run is a series of episodes. Each episode is a time of mischief and then a time
 // of peace. After each step the package checks the promises of the cores. Each of
 // these holds what was asked and said, and checks what follows from it:
@@ -27,8 +35,11 @@
 //     keeps stopped nodes stopped and paused ones down (agent_steering.go)
 //   - warrants: users have roles, and nothing changes without a request of a user who
 //     may make it
+//   - shared: no save of a controller that leads no longer counts, and each term goes on from
+//     what the ones before have saved. With agentDisk.ordered: an agent does nothing for a
+//     controller of an earlier term, and a term has one controller
 //   - referee: in peace every deployed node runs and nothing else, no operation runs,
-//     and clients and the snapshot hear so
+//     and clients and the snapshot hear so. Of several controllers one leads, and goes on
 //
 // The same seed is the same run, step by step.
 //

@@ -16,6 +16,8 @@ type environment struct {
 	*dice
 	terms terms
 	mood  mood
+	// several says that there are several controllers.
+	several bool
 
 	log    dialogue
 	broken *Failure // the first broken promise; nil: none is broken

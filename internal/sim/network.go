@@ -70,6 +70,8 @@ type end struct {
 	state  endState
 	dialer *dialer // keeps the connection up; nil at the other end
 
+	announced announcement // what the far end has told this one of its subscriptions
+
 	arrives time.Duration // when the last message on its way to this end arrives
 	deaf    time.Duration // messages that arrive later are lost; zero: none is lost
 	held    []parcel      // messages that wait for the end of a cut
@@ -121,7 +123,7 @@ func (e *end) comeUp() {
 // sendTo sends to one peer, if it is connected and has subscribed.
 func (n *network) sendTo(from *endpoint, to mgmt.PeerID, p parcel) {
 	for _, e := range from.ends {
-		if e.far.self.id == to && e.state == up && e.far.self.part.wants(p.topic) {
+		if e.far.self.id == to && e.state == up && !e.announced.mute && e.far.self.part.wants(p.topic) {
 			n.send(e, p)
 			return
 		}
@@ -131,7 +133,7 @@ func (n *network) sendTo(from *endpoint, to mgmt.PeerID, p parcel) {
 // publish sends to every connected peer that has subscribed.
 func (n *network) publish(from *endpoint, p parcel) {
 	for _, e := range from.ends {
-		if e.state == up && e.far.self.part.wants(p.topic) {
+		if e.state == up && !e.announced.mute && e.far.self.part.wants(p.topic) {
 			n.send(e, p)
 		}
 	}
@@ -157,7 +159,9 @@ func (n *network) arrive(e *end, p parcel) {
 }
 
 func (n *network) deliver(e *end, p parcel) {
-	n.record(coretest.Entry{From: string(e.far.self.id), To: string(e.self.id), What: p.msg, Heard: true})
+	if _, ok := p.msg.(announcement); !ok {
+		n.record(coretest.Entry{From: string(e.far.self.id), To: string(e.self.id), What: p.msg, Heard: true})
+	}
 	e.self.part.receive(e, p)
 }
 

@@ -17,13 +17,18 @@ type operationBook struct {
 	orders map[mgmt.OperationID]*order
 	// deployed holds the nodes of each revision that was deployed, without their ports.
 	deployed map[uint64][]mgmt.Node
+	*operationLife
+}
+
+// operationLife is what the present life of a controller has made of operations.
+type operationLife struct {
 	// refused says that an agent has refused what is deployed. That may not be saved yet.
 	refused bool
-	// rolling are the rolling restarts that run, of the controller's present life.
+	// rolling are the rolling restarts that run.
 	rolling map[mgmt.OperationID]*order
-	// told holds the operations whose end the controller's present life has told.
+	// told holds the operations whose end was told.
 	told map[mgmt.OperationID]bool
-	// shown holds what the snapshots of the controller's present life have shown last.
+	// shown holds what the snapshots have shown last.
 	shown map[mgmt.OperationID]*mgmt.Operation
 }
 
@@ -41,8 +46,12 @@ type order struct {
 
 func newOperationBook(w *world) *operationBook {
 	return &operationBook{
-		world: w, orders: map[mgmt.OperationID]*order{}, rolling: map[mgmt.OperationID]*order{}, told: map[mgmt.OperationID]bool{}, deployed: map[uint64][]mgmt.Node{}, shown: map[mgmt.OperationID]*mgmt.Operation{},
+		world: w, orders: map[mgmt.OperationID]*order{}, deployed: map[uint64][]mgmt.Node{}, operationLife: newOperationLife(),
 	}
+}
+
+func newOperationLife() *operationLife {
+	return &operationLife{rolling: map[mgmt.OperationID]*order{}, told: map[mgmt.OperationID]bool{}, shown: map[mgmt.OperationID]*mgmt.Operation{}}
 }
 
 func operationOf(list []*mgmt.Operation, id mgmt.OperationID) *mgmt.Operation {
@@ -55,7 +64,7 @@ func operationOf(list []*mgmt.Operation, id mgmt.OperationID) *mgmt.Operation {
 }
 
 // begins forgets what an earlier life of the controller has shown.
-func (ops *operationBook) begins() {
+func (ops *operationLife) begins() {
 	clear(ops.shown)
 	clear(ops.rolling)
 	ops.refused = false

@@ -21,6 +21,7 @@ func (r *referee) reachable(a *agentPart) bool {
 // checkPlacement demands that only deployed nodes run, each on its own instance, and
 // each once.
 func (r *referee) checkPlacement() {
+	r.checkLead(false)
 	d := r.controller.disk.saved.Deployed
 	if d == nil {
 		return
@@ -45,6 +46,7 @@ func (r *referee) checkPlacement() {
 
 // checkRecovery demands that every deployed node runs, and that a client hears so.
 func (r *referee) checkRecovery() {
+	r.checkLead(true)
 	r.checkPlacement()
 	r.ops.checkPeace()
 	d := r.controller.disk.saved.Deployed

@@ -13,6 +13,8 @@ type Config struct {
 	// Steps is the least number of steps of the cores. The run ends with the
 	// episode in which it reaches that number. Zero means 2,000.
 	Steps int
+	// Controllers is how many controllers there are: 1 or 3. Zero means 3 for one seed of three.
+	Controllers int
 }
 
 func (c Config) withDefaults() Config {
@@ -20,6 +22,15 @@ func (c Config) withDefaults() Config {
 		c.Steps = 2000
 	}
 	return c
+}
+
+// world returns the world of a seed.
+func (c Config) world(seed uint64) *world {
+	w := newWorld(rand.New(rand.NewPCG(seed, 0)), terms{})
+	if c.Controllers == 3 || c.Controllers == 0 && seed%3 == 2 {
+		w.shared, w.several = newShared(w), true
+	}
+	return w
 }
 
 // Report describes a run.
@@ -50,7 +61,11 @@ func (f *Failure) Error() string {
 
 // Command returns the command that repeats the run.
 func (f *Failure) Command() string {
-	return fmt.Sprintf("zeekfleet sim --seeds 1 --seed %d --steps %d", f.Seed, f.Cfg.Steps)
+	command := fmt.Sprintf("zeekfleet sim --seeds 1 --seed %d --steps %d", f.Seed, f.Cfg.Steps)
+	if f.Cfg.Controllers > 0 {
+		command += fmt.Sprintf(" --controllers %d", f.Cfg.Controllers)
+	}
+	return command
 }
 
 // Text returns the dialogue and then the failure.
@@ -59,12 +74,12 @@ func (f *Failure) Text() string { return strings.Join(f.Dialogue, "\n") + "\n" +
 // Run simulates one cluster until the end of the run or until a promise is broken.
 // The seed decides everything by chance. Several goroutines may call Run at once.
 func Run(seed uint64, cfg Config) Report {
-	return run(newWorld(rand.New(rand.NewPCG(seed, 0)), terms{}), seed, cfg)
+	return run(cfg.world(seed), seed, cfg)
 }
 
 // Trace does the same as Run. It returns the whole dialogue instead of a report.
 func Trace(seed uint64, cfg Config) []string {
-	w := newWorld(rand.New(rand.NewPCG(seed, 0)), terms{})
+	w := cfg.world(seed)
 	var lines []string
 	w.log.listen = func(e entry) { lines = append(lines, e.String()) }
 	run(w, seed, cfg)

@@ -113,6 +113,7 @@ type mood struct {
 	lastWords   float64       // a process says hello as it ends
 	clockJumps  float64       // the wall clock is set between two lives
 
+	storeLoss            float64 // a message to the store or between controllers is lost, or its answer
 	saveFails, saveCrash float64 // per save; a crash comes before the save or after it
 	stepCrash            float64 // per effect: the program crashes before it
 
@@ -168,7 +169,12 @@ func (e *environment) newMood() mood {
 	if e.chance(0.5) {
 		m.lateTicks = pick(e.dice, []time.Duration{time.Millisecond, 100 * time.Millisecond})
 	}
-	for _, kind := range everyMischief() {
+	kinds := everyMischief()
+	if e.several {
+		kinds = append(kinds, clusterMischief()...)
+		m.storeLoss = some(0.5, 0.03)
+	}
+	for _, kind := range kinds {
 		if e.chance(0.4) {
 			m.mischief = append(m.mischief, kind)
 		}

@@ -13,13 +13,16 @@ import (
 // in the cluster changes without such a request. It knows by itself who may do what.
 type warrants struct {
 	*environment
-	ops  *operationBook
-	open []warrant
+	ops *operationBook
+	*opened
 	// staged holds the configurations that were to be staged, by their IDs.
 	staged map[string][]stagedBy
 	// deployed holds the IDs of configurations that were deployed upon a warrant.
 	deployed map[string]bool
 }
+
+// opened are the warrants of the present life of a controller.
+type opened struct{ open []warrant }
 
 // warrant is a request of a user who was allowed to make it.
 type warrant struct {
@@ -35,7 +38,7 @@ type stagedBy struct {
 }
 
 func newWarrants(e *environment) *warrants {
-	return &warrants{environment: e, staged: map[string][]stagedBy{}, deployed: map[string]bool{}}
+	return &warrants{environment: e, opened: new(opened), staged: map[string][]stagedBy{}, deployed: map[string]bool{}}
 }
 
 // allowed reports whether a user with this role may make a request of this kind.

@@ -19,13 +19,18 @@ type world struct {
 	referee *referee
 	// warrants are the requests that users were allowed to make. The controller takes
 	// everybody who makes a request of the kind gullible for an admin.
-	warrants *warrants
-	ops      *operationBook
-	gullible string
+	warrants     *warrants
+	ops          *operationBook
+	gullible     string
+	acknowledged acknowledged
 
-	controller *controllerPart
-	agents     []*agentPart
-	clients    []*client
+	// controllers are those of the cluster. controller is the one that acts now, and between
+	// two events the one that leads.
+	controllers []*controllerPart
+	controller  *controllerPart
+	shared      *shared // nil: there is one controller, with a disk of its own
+	agents      []*agentPart
+	clients     []*client
 
 	// dialable holds the address at which the controller was last told to dial each
 	// instance.
@@ -54,16 +59,30 @@ func newWorld(rng *rand.Rand, t terms) *world {
 	w.load, w.chaos, w.referee = &workload{world: w}, &chaos{world: w}, &referee{world: w}
 	w.warrants, w.ops = newWarrants(w.environment), newOperationBook(w)
 	w.warrants.ops = w.ops
-	w.controller = &controllerPart{w: w, host: &host{addr: netip.AddrFrom4([4]byte{127, 0, 0, 1})}}
-	w.controller.book.w, w.controller.book.controller = w, w.controller
+	w.newController("controller", &host{addr: netip.AddrFrom4([4]byte{127, 0, 0, 1})})
+	w.activate(w.controllers[0])
 	return w
+}
+
+func (w *world) newController(name string, h *host) *controllerPart {
+	c := &controllerPart{w: w, name: name, host: h, life: 0, ops: newOperationLife(), opened: new(opened)}
+	c.book.w, c.book.controller = w, c
+	w.controllers = append(w.controllers, c)
+	return c
+}
+
+// activate makes a controller the one that acts. The books about controllers are about that
+// one from then on.
+func (w *world) activate(c *controllerPart) {
+	w.controller = c
+	w.ops.operationLife, w.warrants.opened = c.ops, c.opened
 }
 
 // runUntil performs the events up to a time, and checks after each of them that no
 // answer is overdue.
 func (w *world) runUntil(until time.Duration) {
 	w.run(until, func() {
-		w.controller.book.checkOverdue()
+		w.afterEvent()
 		for _, a := range w.agents {
 			a.book.checkOverdue()
 		}
@@ -73,6 +92,9 @@ func (w *world) runUntil(until time.Duration) {
 // populate makes the parts of a world, and starts them.
 func (w *world) populate() {
 	w.terms = w.newTerms()
+	if w.shared != nil {
+		w.populateControllers()
+	}
 	for i := range w.terms.agents {
 		h := &host{addr: netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)})}
 		if i == 0 && w.chance(0.3) {
@@ -83,10 +105,31 @@ func (w *world) populate() {
 	for i := range w.terms.clients {
 		w.newClient(fmt.Sprintf("c%d", i+1))
 	}
-	w.controller.start()
+	for _, c := range w.controllers {
+		c.start()
+	}
 	for _, a := range w.agents {
 		a.start()
 	}
+}
+
+// afterEvent checks that no controller owes an answer.
+func (w *world) afterEvent() {
+	for _, c := range w.controllers {
+		w.activate(c)
+		c.book.checkOverdue()
+	}
+	w.activate(w.leader())
+}
+
+// leader returns the controller that leads, or any if nobody does.
+func (w *world) leader() *controllerPart {
+	for _, c := range w.controllers {
+		if c.m != nil && (w.shared == nil || c.member.token == w.shared.lead.Token) {
+			return c
+		}
+	}
+	return w.controllers[0]
 }
 
 // episode is a time of mischief and a time of peace.
@@ -114,11 +157,9 @@ func (w *world) episode() {
 func (w *world) heal() {
 	w.mood = mood{}
 	w.did("world", "is at peace")
-	w.controller.disk.state = diskWorks
-	if w.controller.disk.foreign() {
-		w.controller.end("crashes, and does not know yet that another has saved")
+	for _, c := range w.controllers {
+		c.heal()
 	}
-	w.controller.start()
 	for _, a := range slices.Clone(w.agents) {
 		a.disk.state = diskWorks
 		if a.host.cut {
@@ -168,12 +209,19 @@ func (w *world) agent(name mgmt.InstanceName) *agentPart {
 // endpoints returns the endpoints that may have connections to other hosts.
 func (w *world) endpoints() []*endpoint {
 	var list []*endpoint
-	if w.controller.ep != nil {
-		list = append(list, w.controller.ep)
+	for _, c := range w.controllers {
+		if c.ep != nil {
+			list = append(list, c.ep)
+		}
 	}
 	for _, a := range w.agents {
 		if a.ep != nil {
 			list = append(list, a.ep)
+		}
+	}
+	for _, c := range w.clients {
+		if c.ep != nil && w.shared != nil { // a single controller and its clients are on one host
+			list = append(list, c.ep)
 		}
 	}
 	return list
