@@ -14,6 +14,8 @@
 //   - A node keeps its process if the fingerprint of its plan stays the same.
 //   - At most one process of a node runs at a time. The next one starts when the
 //     earlier one is buried: its logs and its crash record are safe.
+//   - Of controllers with terms it obeys the one with the greatest term, which it has saved
+//     before. It does nothing more for those with a smaller one.
 //   - Config bounds what the machine remembers. No request can exceed these bounds.
 //
 // The machine has these parts. The rollout starts and stops processes. Peers are
