@@ -2,12 +2,14 @@ package audit_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -16,6 +18,8 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/durable/durabletest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/quorum"
+	"github.com/zeekfleet/zeekfleet/internal/quorum/quorumtest"
 )
 
 // sharedFeed is what the controllers of a cluster share, in memory.
@@ -265,5 +269,45 @@ func TestTakingSaysWhatIsMissingOnce(t *testing.T) {
 	l.Close()
 	if err := l.Take(23, 23, nil); !errors.Is(err, audit.ErrClosed) {
 		t.Errorf("a closed log: %v", err)
+	}
+}
+
+// While a controller leads, its own copier takes what it has just shared, at the same time.
+func TestAppendingAndTakingAtOnce(t *testing.T) {
+	e := quorumtest.NewCluster("c1").Engine("c1")
+	feed := e.Feed("audit")
+	dirs := []string{t.TempDir(), t.TempDir()}
+	leads := open(t, audit.Config{Dir: dirs[0], Share: func(first, last uint64, lines []byte) error {
+		return feed.Append(t.Context(), quorum.Fence{}, quorum.Batch{First: first, Last: last, Lines: lines})
+	}})
+	follows := open(t, audit.Config{Dir: dirs[1]})
+	ctx, cancel := context.WithCancel(t.Context())
+	var running, writing sync.WaitGroup
+	for _, l := range []*audit.Log{leads, follows} {
+		running.Go(func() {
+			feed.Follow(ctx, 0, func(b quorum.Batch) error { return l.Take(b.First, b.Last, b.Lines) })
+		})
+	}
+	for range 3 {
+		writing.Go(func() {
+			for i := range 50 {
+				rec := change(i)
+				if i%3 == 0 {
+					rec.Outcome = mgmt.AuditRefused
+				}
+				if err := leads.Append(rec); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writing.Wait()
+	if err := follows.Wait(t.Context(), leads.Newest()-1); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	running.Wait()
+	if a, b := linesOf(t, dirs[0]), linesOf(t, dirs[1]); a != b || strings.Count(a, "\n") != 150 {
+		t.Errorf("the logs differ: %d and %d bytes", len(a), len(b))
 	}
 }

@@ -59,7 +59,8 @@ func (dir identityFile) Save(text []byte) error {
 }
 
 // ReloadIdentity reads the identity again: another controller of the cluster may have given it.
-// If there is none, the log gives it the one that it has.
+// If there is none, or if it is damaged, the log gives it the one that it has. So a controller
+// calls it when it leads.
 func (l *Log) ReloadIdentity() error {
 	<-l.turn
 	defer func() { l.turn <- struct{}{} }()
@@ -71,8 +72,12 @@ func (l *Log) ReloadIdentity() error {
 		return err
 	}
 	is, err := decodeIdentity(text)
+	if newer, ok := errors.AsType[*form.NewerError](err); ok {
+		return newer
+	}
 	if err != nil {
-		return err
+		l.cfg.Logger.Warn("the identity of the log of happenings cannot be read: it gets another one", "err", err)
+		return l.cfg.Identity.Save(identityText(l.ID()))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,12 +85,11 @@ func (l *Log) ReloadIdentity() error {
 	return nil
 }
 
-// readIdentity returns the identity of the log. If the log has none, it gets one.
+// readIdentity returns the identity of the log. If the log has none, it gets one. One that the
+// controllers of a cluster share is not given here, where nobody knows who leads: the log has
+// another one until ReloadIdentity.
 func readIdentity(cfg Config) (string, error) {
 	text, err := cfg.Identity.Load()
-	if errors.Is(err, fs.ErrNotExist) {
-		return makeIdentity(cfg)
-	}
 	if err == nil {
 		var is identity1
 		if is, err = decodeIdentity(text); err == nil {
@@ -97,7 +101,9 @@ func readIdentity(cfg Config) (string, error) {
 	}
 	if _, file := cfg.Identity.(identityFile); !file {
 		cfg.Logger.Debug("the identity of the log of happenings is not known yet", "err", err)
-	} else {
+		return newIdentity(), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
 		cfg.Logger.Warn("the identity of the log of happenings cannot be read: it gets another one", "dir", cfg.Dir, "err", err)
 	}
 	return makeIdentity(cfg)
@@ -123,18 +129,16 @@ func decodeIdentity(text []byte) (is identity1, err error) {
 	return is, nil
 }
 
-// makeIdentity makes an identity and keeps it. A controller that does not lead cannot keep it:
-// the log has it until ReloadIdentity.
+// makeIdentity makes an identity and keeps it.
 func makeIdentity(cfg Config) (string, error) {
+	id := newIdentity()
+	return id, cfg.Identity.Save(identityText(id))
+}
+
+func newIdentity() string {
 	id := make([]byte, 12)
 	rand.Read(id)
-	name := hex.EncodeToString(id)
-	err := cfg.Identity.Save(identityText(name))
-	if _, file := cfg.Identity.(identityFile); err != nil && !file {
-		cfg.Logger.Debug("the identity of the log of happenings is not kept yet", "err", err)
-		err = nil
-	}
-	return name, err
+	return hex.EncodeToString(id)
 }
 
 func identityText(id string) []byte { return durable.Seal(form.Encode(identity1{Version: 1, Log: id})) }

@@ -16,9 +16,12 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/durable/durabletest"
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/quorum"
+	"github.com/zeekfleet/zeekfleet/internal/quorum/quorumtest"
 )
 
 // sharedFeed is what the controllers of a cluster share, in memory.
@@ -77,6 +80,9 @@ type keptText struct {
 func (k *keptText) Load() ([]byte, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.err != nil {
+		return nil, k.err
+	}
 	if k.text == nil {
 		return nil, fs.ErrNotExist
 	}
@@ -215,6 +221,9 @@ func TestLogsOfAllControllersAreEqual(t *testing.T) {
 		}
 		for i, l := range c.logs {
 			c.catchUp(i)
+			if err := l.ReloadIdentity(); err != nil {
+				rt.Fatal(err)
+			}
 			if got := l.Copied("sensor-1", agentLog); got < c.told || l.ID() != c.logs[0].ID() {
 				rt.Errorf("the agent has told up to %d, and the log knows %d", c.told, got)
 			}
@@ -329,24 +338,33 @@ func TestPositionsOfAgentsOutliveWhatIsShared(t *testing.T) {
 }
 
 func TestIdentityIsThatOfTheCluster(t *testing.T) {
-	shared := &keptText{err: errShare}
+	shared := &keptText{}
 	follows := open(t, happenings.Config{Dir: t.TempDir(), Identity: shared})
-	if follows.ID() == "" {
-		t.Fatal("it has no identity")
-	}
-	shared.err = nil
 	leads := open(t, happenings.Config{Dir: t.TempDir(), Identity: shared})
-	if err := follows.ReloadIdentity(); err != nil || follows.ID() != leads.ID() {
-		t.Errorf("the identities are %s and %s, %v", follows.ID(), leads.ID(), err)
+	if follows.ID() == "" || shared.saves > 0 {
+		t.Errorf("a controller that may not lead gives the identity %q", follows.ID())
 	}
-	shared.text = nil
-	if err := leads.ReloadIdentity(); err != nil || shared.text == nil {
-		t.Errorf("an identity that is gone is not kept again: %v", err)
+	for _, l := range []*happenings.Log{leads, follows} {
+		if err := l.ReloadIdentity(); err != nil || l.ID() != leads.ID() || shared.saves != 1 {
+			t.Errorf("the identities are %s and %s, %v", l.ID(), leads.ID(), err)
+		}
 	}
-	shared.text = []byte("rubbish")
-	before := leads.ID()
-	if err := leads.ReloadIdentity(); err == nil || leads.ID() != before {
-		t.Errorf("a damaged identity counts: %v", err)
+	if l := open(t, happenings.Config{Dir: t.TempDir(), Identity: shared}); l.ID() != leads.ID() {
+		t.Errorf("the identities are %s and %s", l.ID(), leads.ID())
+	}
+	// A store that does not answer must not make anybody give the log another identity.
+	shared.err = errShare
+	asks := open(t, happenings.Config{Dir: t.TempDir(), Identity: shared})
+	if err := asks.ReloadIdentity(); !errors.Is(err, errShare) || shared.saves != 1 {
+		t.Errorf("got %v, and %d saves", err, shared.saves)
+	}
+	shared.err, shared.text = nil, []byte("rubbish")
+	if err := leads.ReloadIdentity(); err != nil || shared.saves != 2 {
+		t.Errorf("a damaged identity: %v", err)
+	}
+	shared.text = durable.Seal([]byte(`{"version":9}`))
+	if err := leads.ReloadIdentity(); err == nil {
+		t.Error("an identity of a newer form is taken")
 	}
 }
 
@@ -409,4 +427,42 @@ func (f *sharedFeed) set(fails, loses bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.fails, f.loses = fails, loses
+}
+
+// While a controller leads, its own copier takes what it has just shared, at the same time.
+func TestAppendingAndTakingAtOnce(t *testing.T) {
+	e := quorumtest.NewCluster("c1").Engine("c1")
+	feed := e.Feed("happenings")
+	dirs := []string{t.TempDir(), t.TempDir()}
+	share := func(first, last uint64, lines []byte) error {
+		return feed.Append(t.Context(), quorum.Fence{}, quorum.Batch{First: first, Last: last, Lines: lines})
+	}
+	leads, follows := open(t, happenings.Config{Dir: dirs[0], Share: share, ShareBytes: 2000}), open(t, happenings.Config{Dir: dirs[1]})
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	for _, l := range []*happenings.Log{leads, follows} {
+		running.Go(func() {
+			feed.Follow(ctx, 0, func(b quorum.Batch) error { return l.Take(b.First, b.Last, b.Lines) })
+		})
+	}
+	const each = 100
+	var writing sync.WaitGroup
+	for writer := range 3 {
+		writing.Go(func() {
+			for i := range each {
+				if err := leads.Append(records(1000*writer+i, 1000*writer+i+1+i%3)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writing.Wait()
+	if err := follows.Wait(t.Context(), leads.Newest()-1); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	running.Wait()
+	if a, b := linesOf(t, dirs[0]), linesOf(t, dirs[1]); a != b || strings.Count(a, "\n") != int(leads.Newest()) {
+		t.Errorf("the logs differ: %d and %d bytes", len(a), len(b))
+	}
 }

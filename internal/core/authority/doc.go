@@ -32,6 +32,12 @@
 // not awaited. Users are awaited for Config.Settle. A user who has not renewed by then
 // logs in again.
 //
+// Several controllers may share one authority. The one that leads decides, and has a certificate
+// and a key for each of them in the State: each of the others reads its own there (Look). They
+// are renewed like its own one, and move to a new authority with it. A controller that is no
+// longer in the list of members loses its certificates. A token lets a controller into the
+// cluster. Its certificate waits for it, for Config.AwaitMember, until it is in the list.
+//
 // The authority of nodes is never replaced. Zeek reads its certificates once, when it
 // starts, so nodes with certificates of two authorities could not meet.
 //
