@@ -386,6 +386,42 @@ func TestTwoOfThreeGoOn(t *testing.T) {
 	})
 }
 
+// The members keep only the newest entries of etcd's log. A member that was away for longer
+// gets the database.
+func TestMemberThatWasAwayForLongCatchesUp(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	one := c.start("one", "two", "three")[0]
+	c.stop("three", (*etcdstore.Engine).Close)
+	for n := uint64(1); n <= 1200; n++ {
+		done(t, "Append", one.Feed("feed").Append(t.Context(), quorum.Fence{}, batch(n, n)))
+	}
+	three := c.open("three", c.config("three"))
+	if three == nil {
+		t.FailNow()
+	}
+	var got int
+	until(t, "Read", func(ctx context.Context) error {
+		got = 0
+		return three.Feed("feed").Read(ctx, 0, func(quorum.Batch) error {
+			got++
+			return nil
+		})
+	})
+	if got != 1200 {
+		t.Errorf("got %d batches, want all 1200", got)
+	}
+	until(t, "Health", func(ctx context.Context) error {
+		health, err := three.Health(ctx)
+		for _, h := range health {
+			if h.Err != "" || h.Lag > 10 {
+				err = fmt.Errorf("%+v", h)
+			}
+		}
+		return err
+	})
+}
+
 // The controller that leads is killed, and with it the leader of etcd. The others doubt it at
 // once, and one of them leads. The log says how long that takes.
 func TestFollowersEndTheLeadOfAMemberThatWasKilled(t *testing.T) {
@@ -496,7 +532,7 @@ func TestOpenRefuses(t *testing.T) {
 		"a port that is taken": {func(*etcdstore.Config) {}, "address already in use"},
 		"no certificate there": {func(c *etcdstore.Config) { c.CertFile += "x" }, "no such file"},
 		"members without itself": {func(c *etcdstore.Config) {
-			c.Dir, c.Listen = t.TempDir(), "https://127.0.0.1:"+fmt.Sprint(freePort(t))
+			c.Dir, c.Listen = t.TempDir(), "https://"+address(t)
 			c.Initial = []quorum.Member{{Name: "two", URLs: []string{"https://127.0.0.1:1"}}}
 		}, "one"},
 	} {
@@ -512,15 +548,4 @@ func TestOpenRefuses(t *testing.T) {
 			}
 		})
 	}
-}
-
-func freePort(t testing.TB) int {
-	address, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := strings.Cut(address, ":")
-	var n int
-	fmt.Sscan(port, &n)
-	return n
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 	"github.com/zeekfleet/zeekfleet/internal/quorum"
 	"github.com/zeekfleet/zeekfleet/internal/store"
 	"github.com/zeekfleet/zeekfleet/internal/store/etcdstore"
@@ -38,10 +38,12 @@ func run(m *testing.M) int {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
-	address, err := freeAddress()
+	ports, err := porttest.Reserve()
 	if err != nil {
 		panic(err)
 	}
+	defer ports.Close()
+	address := fmt.Sprintf("127.0.0.1:%d", ports.Next())
 	single, err = etcdstore.Open(context.Background(), etcdstore.Config{
 		Name: "single", Prefix: "zeekfleet/test/", Dir: dir, Listen: "http://" + address, Advertise: "http://" + address,
 		NoSync: true, Chunk: 16 << 10, MaxValue: 64 << 10, MaxSave: 100 << 10,
@@ -62,14 +64,15 @@ func run(m *testing.M) int {
 	return code
 }
 
-// freeAddress returns an address on which nobody listens.
-func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+// address returns an address that belongs to a test.
+func address(t testing.TB) string {
+	t.Helper()
+	ports, err := porttest.Reserve()
 	if err != nil {
-		return "", err
+		t.Fatal(err)
 	}
-	defer ln.Close()
-	return ln.Addr().String(), nil
+	t.Cleanup(func() { ports.Close() })
+	return fmt.Sprintf("127.0.0.1:%d", ports.Next())
 }
 
 // logger returns a logger that writes to the output of a test.

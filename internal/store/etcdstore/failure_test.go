@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 	"github.com/zeekfleet/zeekfleet/internal/quorum"
 	"github.com/zeekfleet/zeekfleet/internal/store/etcdstore"
 )
@@ -25,12 +26,13 @@ const dirEnv, limitEnv = "ETCDSTORE_TEST_DIR", "ETCDSTORE_TEST_LIMIT"
 // failureMain opens a member and saves until it has failed. It prints the error.
 func failureMain(dir string) int {
 	signal.Ignore(syscall.SIGXFSZ) // so that writes fail instead
-	address, err := freeAddress()
+	ports, err := porttest.Reserve()
 	if err != nil {
 		fmt.Println(err)
 		return 1
 	}
-	e, err := etcdstore.Open(context.Background(), alone(dir, address))
+	defer ports.Close()
+	e, err := etcdstore.Open(context.Background(), alone(dir, fmt.Sprintf("127.0.0.1:%d", ports.Next())))
 	if err != nil {
 		fmt.Println("Open:", err)
 		return 0
@@ -92,13 +94,11 @@ func failure(t *testing.T, dir string, env ...string) string {
 	return string(out)
 }
 
-// filled returns a directory with data.
+// filledDir returns a directory with data.
 func filledDir(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "etcd")
-	address, err := freeAddress()
-	done(t, "an address", err)
-	e, err := etcdstore.Open(t.Context(), alone(dir, address))
+	e, err := etcdstore.Open(t.Context(), alone(dir, address(t)))
 	done(t, "Open", err)
 	for i := range 50 {
 		_, err := e.Store(fmt.Sprint("part", i), quorum.Fence{}).Save(t.Context(), put("key", strings.Repeat("x", 1000)), 0)
@@ -156,12 +156,10 @@ func TestDirectoryOfAnotherIsRefused(t *testing.T) {
 
 // A process that is stopped in the middle of a start leaves nothing.
 func TestOpenEndsWithItsContext(t *testing.T) {
-	address, err := freeAddress()
-	done(t, "an address", err)
 	because := errors.New("shutting down")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(because)
-	cfg := alone(filepath.Join(t.TempDir(), "etcd"), address)
+	cfg := alone(filepath.Join(t.TempDir(), "etcd"), address(t))
 	if e, err := etcdstore.Open(ctx, cfg); !errors.Is(err, because) {
 		t.Errorf("Open: got %v, want %v", err, because)
 		if err == nil {

@@ -48,6 +48,11 @@ const (
 	maxRequestBytes = 3 << 19
 )
 
+// logEntries is how many entries of its log etcd keeps in memory, and for how many it writes
+// its log anew on the disk. An entry with a chunk has 512 kB. A member that is further behind
+// gets the database.
+const logEntries = 500
+
 // startMember starts a member. It calls fail, at most once, when the member has ended by
 // itself.
 func startMember(ctx context.Context, cfg Config, fail func(error)) (*member, error) {
@@ -183,6 +188,8 @@ func (m *member) serverConfig() (config.ServerConfig, error) {
 		Name:                        cfg.Name,
 		PeerURLs:                    own,
 		DataDir:                     cfg.Dir,
+		SnapshotCount:               logEntries,
+		SnapshotCatchUpEntries:      logEntries,
 		MaxSnapFiles:                5,
 		MaxWALFiles:                 5,
 		InitialPeerURLsMap:          initial,
