@@ -270,8 +270,9 @@ func (m *joining) admit(t *token, req access.JoinController) outcome {
 func Look(cfg Config, saved State, name string, now time.Time) (View, *Own) {
 	b := &base{cfg: cfg.WithDefaults(), state: saved, now: now, started: &Start{Name: name}}
 	p := publishing{rotation: rotation{b}}
-	if len(cfg.Foreign) == 0 && len(b.main()) == 0 {
-		return View{Directory: &access.Directory{Trust: new(identity.Trust)}}, nil // nobody is trusted
+	if saved.cluster == nil || len(cfg.Foreign) == 0 && len(b.main()) == 0 {
+		trust := &identity.Trust{Authorities: cfg.Foreign, Rules: cfg.Rules, Pins: cfg.Pins}
+		return View{Directory: &access.Directory{Trust: trust}}, nil // nobody is trusted, but whom the settings name
 	}
 	view := View{Directory: p.directory(), Bearers: p.bearers(), Fresh: p.fresh()}
 	o := b.ownOf(name)

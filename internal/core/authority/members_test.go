@@ -1,6 +1,7 @@
 package authority_test
 
 import (
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"slices"
@@ -382,5 +383,22 @@ func TestStateOfAMemberIsReadAgain(t *testing.T) {
 	empty, _ := Restore(nil)
 	if view, own := Look(Config{}, empty, "ctl", w.now); own != nil || view.Directory == nil || empty.Exists() {
 		t.Error("a state that is empty has a certificate")
+	}
+}
+
+// A controller that follows may start before any has led.
+func TestWithoutAStateTheSettingsAloneCount(t *testing.T) {
+	org, err := identity.NewAuthority("organisation", epoch, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, cfg := range map[string]Config{"own authority": {}, "authority of an organisation": {Foreign: []*x509.Certificate{org.Cert}}} {
+		view, own := Look(cfg, State{}, "ctl", epoch)
+		if own != nil || len(view.Directory.Trust.Authorities) != len(cfg.Foreign) || len(view.Bearers) > 0 {
+			t.Errorf("%s: got %+v, %v", name, view, own)
+		}
+		if _, err := view.Directory.Trust.Judge([]*x509.Certificate{org.Cert}, epoch); err == nil {
+			t.Errorf("%s: a certificate without an identity counts", name)
+		}
 	}
 }
