@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,9 +17,16 @@ import (
 // several times a second.
 const quietFor = time.Minute
 
-// zapCore writes what etcd says to a slog.Logger. What etcd tells as information is for
-// debugging. Its warnings are information, and its errors warnings: what a person must
-// know comes out of Health and Failed.
+// worthSaying are parts of those warnings of etcd that tell an operator something: a member is
+// away, or a disk or a network is slow. etcd has many others, also when all is well.
+var worthSaying = []string{
+	"peer became inactive", "quorum is not active", "slow fdatasync", "heartbeat on time", "apply request took too long", "clock",
+	"database space exceeded", "alarm",
+}
+
+// zapCore writes what etcd says to a slog.Logger. Its errors are warnings, and few of its
+// warnings are information. The rest is for debugging: what a person must know comes out
+// of Health and Failed.
 type zapCore struct {
 	log    *slog.Logger
 	fields []zapcore.Field
@@ -74,18 +82,18 @@ func withErrors(message string, fields []zapcore.Field) string {
 	return message
 }
 
-func level(l zapcore.Level) slog.Level {
+func level(l zapcore.Level, message string) slog.Level {
 	switch {
 	case l >= zapcore.ErrorLevel:
 		return slog.LevelWarn
-	case l == zapcore.WarnLevel:
+	case l == zapcore.WarnLevel && slices.ContainsFunc(worthSaying, func(part string) bool { return strings.Contains(message, part) }):
 		return slog.LevelInfo
 	}
 	return slog.LevelDebug
 }
 
 func (c *zapCore) Enabled(l zapcore.Level) bool {
-	return c.log.Enabled(context.TODO(), level(l))
+	return l >= zapcore.WarnLevel || c.log.Enabled(context.TODO(), slog.LevelDebug)
 }
 
 func (c *zapCore) With(fields []zapcore.Field) zapcore.Core {
@@ -95,7 +103,7 @@ func (c *zapCore) With(fields []zapcore.Field) zapcore.Core {
 }
 
 func (c *zapCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	if c.Enabled(e.Level) || e.Message == serverError {
+	if c.Enabled(e.Level) {
 		return ce.AddCore(e, c)
 	}
 	return ce
@@ -108,7 +116,7 @@ func (c *zapCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	if e.Message == serverError {
 		c.ended(withErrors("", fields))
 	}
-	l := level(e.Level)
+	l := level(e.Level, e.Message)
 	if l > slog.LevelDebug && c.said.again(e.Message, e.Time) {
 		l = slog.LevelDebug
 	}
