@@ -43,6 +43,9 @@ func (c *Controller) openAlerts(set settings.Controller, log *slog.Logger, keep 
 		Log:  c.HappeningsLog, Dir: set.Directory, Keep: keep.alerts, Receivers: told, Samples: c.Samples, Authority: c.Authority, Audit: c.Audit, Logger: log,
 		Certificates: fileCertificates(set),
 	}
+	if c.Members != nil {
+		cfg.Controllers = c.Members
+	}
 	if set.OwnAuthority() {
 		cfg.CertificateLife = set.CertificateLife
 	}

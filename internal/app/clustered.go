@@ -19,6 +19,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/member"
+	"github.com/zeekfleet/zeekfleet/internal/metrics"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/quorum"
 	"github.com/zeekfleet/zeekfleet/internal/relay"
@@ -139,6 +140,9 @@ func (m *Clustered) openFront() (err error) {
 	m.relay, err = relay.New(relay.Config{
 		Name: m.set.Name, Certificate: m.registry.Certificate, Judge: m.registry.Judge,
 		HostNames: c.WebSocketServer.HostNames, Controllers: m.members.Report, MetricsAnonymous: c.MetricsAnonymous,
+		Metrics: func(ctx context.Context) ([]byte, error) {
+			return metrics.Follower(ctx, m.how.Version, m.members.Report)
+		},
 		Ready: m.ready(), Refused: m.refusedWhileFollowing, Logger: m.log,
 	})
 	if err != nil {

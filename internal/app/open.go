@@ -22,6 +22,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 	"github.com/zeekfleet/zeekfleet/internal/sso"
 	"github.com/zeekfleet/zeekfleet/internal/store/boltstore"
+	"github.com/zeekfleet/zeekfleet/internal/web"
 )
 
 // PortFlags names the flags that choose ports. Messages about a taken port name
@@ -41,6 +42,8 @@ type Controller struct {
 	MetricsAnonymous bool
 	// SSO is the provider of identities, or nil.
 	SSO *sso.Provider
+	// Members are the controllers of the cluster. Nil means that this one has no others.
+	Members web.Controllers
 	// Contents has the contents of bundles.
 	Contents *blob.Store
 	// registry knows who belongs to the cluster. It is nil if there is no authority.

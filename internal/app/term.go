@@ -71,10 +71,10 @@ func (m *Clustered) openTerm(ctx context.Context, lead quorum.Lead, fence quorum
 		return nil, err
 	}
 	t.registry = m.registry
+	t.Members = m.members
 	if err = t.openAlerts(m.set, m.log, m.keeping(fence)); err == nil {
 		t.daemon = daemon.NewController(t.ControllerConfig)
 		api := t.webConfig(t.daemon)
-		api.Controllers = m.members
 		t.api, err = web.New(api)
 	}
 	if err != nil {

@@ -66,6 +66,9 @@ func (c Controller) webConfig(controller *daemon.Controller) web.Config {
 	if c.Alerts != nil {
 		cfg.Alerts = c.Alerts
 	}
+	if c.Members != nil {
+		cfg.Controllers = c.Members
+	}
 	if c.Contents != nil {
 		cfg.Bundles = c.Contents
 	}
@@ -81,6 +84,9 @@ func (c Controller) metricsConfig(controller *daemon.Controller) metrics.Control
 	cfg := metrics.ControllerConfig{Snapshot: controller.Snapshot, Peers: controller.Peers, Counts: c.Counts, Version: c.Version}
 	if c.Samples != nil {
 		cfg.Samples = c.Samples.Latest
+	}
+	if c.Members != nil {
+		cfg.Controllers = c.Members.Report
 	}
 	if c.Alerts != nil {
 		cfg.Alerts = func() []mgmt.Alert { return c.Alerts.Book().Alerts }

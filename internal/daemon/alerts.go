@@ -45,10 +45,20 @@ type AlertsConfig struct {
 	Certificates    []alerting.Certificate
 	CertificateLife time.Duration
 	Audit           *audit.Recorder
+	// Controllers may be nil: then the controller has no others.
+	Controllers Members
 	// Pause is how long the cluster is not looked at again after a look. Zero means 200 ms.
 	Pause time.Duration
 	// Logger gets the log records. Nil discards them.
 	Logger *slog.Logger
+}
+
+// Members knows the controllers of a cluster.
+type Members interface {
+	// Report must not wait for other hosts.
+	Report(ctx context.Context) (*mgmt.ControllersReport, error)
+	// Changed returns a channel that is closed when the next Report may differ.
+	Changed() <-chan struct{}
 }
 
 // Keep keeps a text. The error of its Load wraps fs.ErrNotExist if there is none.
@@ -218,6 +228,7 @@ func (a *Alerts) run(ctx context.Context, cluster watched) error {
 	authority := a.authorityChanges()
 	defer authority.stop()
 	var clusterChanged, logGrown, sampled, receivers <-chan struct{}
+	members := a.membersAtFirst()
 	return a.loop.Run(ctx, func(due <-chan time.Time) (alerting.Event, bool) {
 		select {
 		case <-ctx.Done():
@@ -233,6 +244,11 @@ func (a *Alerts) run(ctx context.Context, cluster watched) error {
 		case <-sampled:
 			sampled = a.samplesChanged()
 			return a.hosts(), true
+		case <-members:
+			members = a.cfg.Controllers.Changed()
+			if report, err := a.cfg.Controllers.Report(ctx); err == nil {
+				return alerting.Members{Report: report}, true
+			}
 		case <-receivers:
 			receivers = a.receiversChanged()
 			a.stirs.tell()
@@ -275,6 +291,17 @@ func (a *Alerts) seen(ctx context.Context, cluster watched, snap *mgmt.Snapshot)
 		}
 	}
 	return a.loop.Step(ctx, alerting.Seen{Snapshot: snap})
+}
+
+// membersAtFirst returns a channel that is closed if there are other controllers: they are to be
+// looked at.
+func (a *Alerts) membersAtFirst() <-chan struct{} {
+	if a.cfg.Controllers == nil {
+		return nil
+	}
+	now := make(chan struct{})
+	close(now)
+	return now
 }
 
 func (a *Alerts) samplesChanged() <-chan struct{} {

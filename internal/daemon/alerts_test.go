@@ -36,6 +36,8 @@ type seen struct {
 	peer    mgmt.PeerID
 	asked   int // for certificates
 	certs   map[mgmt.PeerID]*x509.Certificate
+	// away says that another controller is away. Nil: there is none.
+	away *bool
 }
 
 func (s *seen) PeerCertificates() map[mgmt.PeerID]*x509.Certificate {
@@ -96,10 +98,14 @@ func watch(t *testing.T, dir, url string, cluster *seen) *watching {
 	if err != nil {
 		t.Fatal(err)
 	}
-	alerts, err := daemon.OpenAlerts(daemon.AlertsConfig{
+	cfg := daemon.AlertsConfig{
 		Log: log, Dir: dir, Receivers: told, Pause: time.Millisecond,
-		Core: alerting.Config{Rules: map[mgmt.AlertRule]alerting.Rule{mgmt.RuleNodeCrashed: {Hold: 50 * time.Millisecond}}},
-	})
+		Core: alerting.Config{Rules: map[mgmt.AlertRule]alerting.Rule{mgmt.RuleNodeCrashed: {Hold: 50 * time.Millisecond}, mgmt.RuleControllerAway: {}}},
+	}
+	if cluster.away != nil {
+		cfg.Controllers = otherControllers{cluster}
+	}
+	alerts, err := daemon.OpenAlerts(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,6 +161,37 @@ func TestAWebhookHearsOfACrashAndItsEndAcrossARestart(t *testing.T) {
 	list, err := w.log.Read(happenings.Query{Kind: mgmt.HappenedAlert})
 	if err != nil || len(list) != 3 {
 		t.Errorf("the log has %+v, %v", list, err)
+	}
+}
+
+// otherControllers are the controllers of a cluster, of which one may be away.
+type otherControllers struct{ *seen }
+
+func (o otherControllers) Report(context.Context) (*mgmt.ControllersReport, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	one := mgmt.ControllerMember{Name: "hub-2", Role: mgmt.ControllerFollows}
+	if *o.away {
+		one.Role = mgmt.ControllerAway
+	}
+	return &mgmt.ControllersReport{Members: []mgmt.ControllerMember{one}}, nil
+}
+
+func TestTheAlertsHearOfAControllerThatIsAway(t *testing.T) {
+	heard := make(chan string, 100)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var m notify.Message
+		json.NewDecoder(r.Body).Decode(&m)
+		heard <- m.ID + " " + m.State
+	}))
+	defer hook.Close()
+	cluster := &seen{state: mgmt.Running, away: new(true)}
+	watch(t, t.TempDir(), hook.URL, cluster)
+	for _, state := range []string{"firing", "resolved"} {
+		if got := patience.Next(t, heard, "a message"); got != "controller-away/hub-2 "+state {
+			t.Fatalf("heard %s", got)
+		}
+		cluster.change(func() { *cluster.away = false })
 	}
 }
 

@@ -19,6 +19,9 @@ type ControllerConfig struct {
 	Certificates func(context.Context) []Certificate
 	// Alerts returns the alerts that are pending or fire. Nil means none.
 	Alerts func() []mgmt.Alert
+	// Controllers returns what is known of all controllers of the cluster. Nil means that this
+	// one has no others.
+	Controllers func(context.Context) (*mgmt.ControllersReport, error)
 	// Counts are what was counted. Nil means nothing.
 	Counts *Counts
 	// Version is the program's version.
@@ -76,6 +79,9 @@ func (c *Controller) Text(ctx context.Context) ([]byte, error) {
 	}
 	if c.cfg.Alerts != nil {
 		s.alerts(c.cfg.Alerts())
+	}
+	if err := s.controllers(ctx, c.cfg.Controllers); err != nil {
+		return nil, err
 	}
 	s.counts(c.cfg.Counts)
 	left := s.leftOut

@@ -50,6 +50,13 @@ var (
 	peersQueuedMost   = Family{"zeekfleet_peers_queued_messages_most", Gauge, "", []string{"kind"}, "Messages that wait for the peer of this kind for which most wait."}
 	certificateExpiry = Family{"zeekfleet_certificate_expiry_timestamp_seconds", Gauge, "seconds", []string{"identity"}, "When the certificate of this identity ends, in Unix time."}
 	alerts            = Family{"zeekfleet_alerts", Gauge, "", []string{"rule", "state", "severity"}, "Alerts of this rule in this state."}
+	controllerLeads   = Family{"zeekfleet_controller_leads", Gauge, "", nil, "Whether this controller leads. One that has no others leads."}
+	controllerTerm    = Family{"zeekfleet_controller_term", Gauge, "", nil, "How often the controller that leads has changed, with that; 0 without several controllers."}
+	memberUp          = Family{"zeekfleet_controller_member_up", Gauge, "", []string{"controller"}, "Whether the controller of the cluster is heard."}
+	storeLag          = Family{"zeekfleet_controller_store_lag", Gauge, "", []string{"controller"}, "Entries that the store of the controller is behind."}
+	storeBytes        = Family{"zeekfleet_controller_store_bytes", Gauge, "bytes", []string{"controller"}, "Size of the database of the controller's store."}
+	storeQuota        = Family{"zeekfleet_controller_store_quota_bytes", Gauge, "bytes", []string{"controller"}, "Bound of the database of the controller's store."}
+	storeAlarms       = Family{"zeekfleet_controller_store_alarms", Gauge, "", []string{"controller"}, "Complaints of the controller's store."}
 	seriesLeftOut     = Family{"zeekfleet_series_left_out", Gauge, "", nil, "Series that this scrape left out because there are too many."}
 )
 
@@ -62,7 +69,8 @@ func ControllerFamilies() []*Family {
 		&nodeBytes, &nodeEvents, &nodeEventsWaiting, &nodeLag,
 		&interfaceUp, &interfaceCaptures, &interfaceSpeed, &interfacePackets, &interfaceBytes, &interfaceErrors, &interfaceDropped,
 		&diskSize, &diskFree, &hostCPUs, &hostBusy, &hostLoad1, &hostMemory, &hostMemoryAvailable, &sampleTime, &clockSkew,
-		&peers, &peersQueued, &peersQueuedMost, &certificateExpiry, &alerts, &seriesLeftOut,
+		&peers, &peersQueued, &peersQueuedMost, &certificateExpiry, &alerts,
+		&controllerLeads, &controllerTerm, &memberUp, &storeLag, &storeBytes, &storeQuota, &storeAlarms, &seriesLeftOut,
 	}
 }
 

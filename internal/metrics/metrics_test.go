@@ -54,7 +54,7 @@ func fleetOf(instances, nodes int) metrics.ControllerConfig {
 	counts.Happened(mgmt.Happening{Time: time.Now().Add(time.Minute), Kind: mgmt.HappenedNode, Instance: "sensor-0", Node: "worker-0-0", To: string(mgmt.Crashed)})
 	return metrics.ControllerConfig{
 		Snapshot: func(context.Context) (*mgmt.Snapshot, error) { return snap, nil },
-		Samples:  store.Latest, Counts: counts, Version: "v1",
+		Samples:  store.Latest, Counts: counts, Version: "v1", Controllers: threeHubs("hub-1"),
 		Peers: func(context.Context) ([]mgmt.PeerSample, error) {
 			return []mgmt.PeerSample{{Kind: "broker", Queued: 3}, {Kind: "broker", Queued: 4}}, nil
 		},

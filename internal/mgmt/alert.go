@@ -60,6 +60,8 @@ const (
 	RuleInstanceAway    AlertRule = "agent-away"
 	RuleClockSkew       AlertRule = "clock-skew"
 	RuleInterfaceNoLink AlertRule = "link-down"
+	RuleControllerAway  AlertRule = "controller-away"
+	RuleStoreAlarm      AlertRule = "store-alarm"
 )
 
 // AlertMark says who did something, and when.

@@ -97,7 +97,7 @@ type AlertReceiver struct {
 // AlertRules are all rules, sorted.
 func AlertRules() []AlertRule {
 	return []AlertRule{
-		RuleInstanceAway, RuleCertificate, RuleClockSkew, RuleCrashLoop, RuleDisk, RuleInterfaceNoLink, RuleNoPackets,
-		RuleNodeCrashed, RuleNodeDown, RuleDrops,
+		RuleInstanceAway, RuleCertificate, RuleClockSkew, RuleControllerAway, RuleCrashLoop, RuleDisk, RuleInterfaceNoLink, RuleNoPackets,
+		RuleNodeCrashed, RuleNodeDown, RuleDrops, RuleStoreAlarm,
 	}
 }

@@ -28,6 +28,7 @@ var alertInfos = []AlertInfo{
 	{RuleInstanceAway, AlertCritical, "the agent of an instance with nodes is not connected, or takes no part", "look at the host and at its agent: zeekfleet hosts; on the host: zeekfleet agent nodes"},
 	{RuleCertificate, AlertWarning, "a certificate is about to end", "zeekfleet cert list; agents renew theirs by themselves while they are connected; replace files that an organisation has signed"},
 	{RuleClockSkew, AlertWarning, "the clock of a host differs from the controller's, or nothing keeps it right", "look at chronyd or ntpd on $instance: timedatectl"},
+	{RuleControllerAway, AlertWarning, "a controller of the cluster is away", "look at its host: zeekfleet controllers; if it never comes back: zeekfleet controller remove NAME"},
 	{RuleCrashLoop, AlertCritical, "a node crashes again and again, or is not started any more", "zeekfleet crashes $node; zeekfleet diag $node; zeekfleet rollback if a deployment has brought it"},
 	{RuleDisk, AlertWarning, "a file system with state, spool or archive is nearly full", "make room on $instance, or keep the archive for a shorter time"},
 	{RuleInterfaceNoLink, AlertCritical, "an interface on which nodes capture is down or has no link", "look at the cable, the tap and the switch: ip link show $subject on $instance"},
@@ -35,6 +36,7 @@ var alertInfos = []AlertInfo{
 	{RuleNodeCrashed, AlertCritical, "a node has ended by itself", "zeekfleet crashes $node; zeekfleet diag $node"},
 	{RuleNodeDown, AlertCritical, "a node that is to run does not run", "zeekfleet diag $node; zeekfleet start $node"},
 	{RuleDrops, AlertWarning, "an interface or a worker loses packets", "more workers or CPUs on $instance, or less traffic for each; zeekfleet top shows the load"},
+	{RuleStoreAlarm, AlertCritical, "the store of a controller complains: it may take no changes", "zeekfleet controllers says what about; make room on the disk of that controller, or raise the bound of the store"},
 }
 
 // AlertRuleInfo returns what a rule is. An unknown rule is one that warns.

@@ -203,7 +203,7 @@ func (t clusterRules) excuseNode(found []finding, at place, why string) {
 func (t clusterRules) forget(current map[string]bool, known map[mgmt.InstanceName]bool) {
 	for _, id := range t.sorted() {
 		it := t.items[id]
-		if it.Rule == mgmt.RuleCertificate || current[id] || sampledRule(it.Rule) && known[it.Instance] {
+		if it.Rule == mgmt.RuleCertificate || memberRule(it.Rule) || current[id] || sampledRule(it.Rule) && known[it.Instance] {
 			continue
 		}
 		it.level, it.why = gone, "it is no longer deployed"

@@ -34,6 +34,8 @@ func Defaults() map[mgmt.AlertRule]Rule {
 		mgmt.RuleDisk:            {Limit: 90, Critical: 97, Clear: 85, For: time.Minute, Hold: time.Minute},
 		mgmt.RuleCertificate:     {Limit: 14, Critical: 3, Clear: 15},
 		mgmt.RuleInstanceAway:    {For: time.Minute, Hold: 30 * time.Second},
+		mgmt.RuleControllerAway:  {For: 30 * time.Second, Hold: 10 * time.Second},
+		mgmt.RuleStoreAlarm:      {For: 5 * time.Second, Hold: time.Minute},
 		mgmt.RuleClockSkew:       {Limit: 5, Clear: 2, For: time.Minute, Hold: time.Minute},
 	}
 }

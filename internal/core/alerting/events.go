@@ -27,6 +27,8 @@ type (
 	Sampled struct{ Hosts []Host }
 	// Certificates are all certificates whose end matters.
 	Certificates struct{ List []Certificate }
+	// Members are the controllers of the cluster, as this one knows them now.
+	Members struct{ Report *mgmt.ControllersReport }
 	// Asked is a request of a user. A Reply with its ID answers it.
 	Asked struct {
 		ID      uint64
@@ -45,6 +47,7 @@ func (Seen) isEvent()         {}
 func (Logged) isEvent()       {}
 func (Sampled) isEvent()      {}
 func (Certificates) isEvent() {}
+func (Members) isEvent()      {}
 func (Asked) isEvent()        {}
 func (Saved) isEvent()        {}
 func (Untold) isEvent()       {}

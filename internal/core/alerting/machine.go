@@ -88,6 +88,8 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	case Certificates:
 		m.certs = ev.List
 		t.certificates()
+	case Members:
+		t.members(ev.Report)
 	case Asked:
 		requests{t}.asked(ev)
 	case Saved:
