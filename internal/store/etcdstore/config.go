@@ -88,8 +88,7 @@ type Config struct {
 	// back when more than half of it is unused. Zero means 64 MiB.
 	DefragAbove int64
 
-	// Call bounds what Run asks of etcd, and asking the other members in Health. Zero means
-	// 5 s for Run. Health has 1 s for each member.
+	// Call bounds each step of Run, and the login at the etcd of a site. Zero means 5 s.
 	Call time.Duration
 
 	// NoSync leaves out waiting for the disk. It is for tests: a crash of the machine then

@@ -86,8 +86,8 @@ func dial(cfg Config) (*clientv3.Client, error) {
 // error says what to do. The process must end then: parts of etcd may hang for ever.
 func (e *Engine) Failed() <-chan error { return e.failed }
 
-// Ready is closed when the member of etcd in this process takes part in its cluster, or has
-// ended. It is nil if the site runs etcd.
+// Ready is closed when the member of etcd in this process takes part in its cluster, for which
+// it needs a majority. It is nil if the site runs etcd.
 func (e *Engine) Ready() <-chan struct{} {
 	if e.member == nil {
 		return nil
