@@ -470,3 +470,25 @@ func (g *gather) Put(_ context.Context, i backup.Item) error {
 	g.to.items = append(g.to.items, i)
 	return nil
 }
+
+// The state that each version has left is carried, as it is.
+func TestStatesOfEarlierVersionsAreCarried(t *testing.T) {
+	found, err := filepath.Glob("../../testdata/state-*/*/nodes/controller/state.db")
+	must(t, err)
+	if len(found) < 3 {
+		t.Fatalf("only %d states", len(found))
+	}
+	for _, file := range found {
+		t.Run(strings.ReplaceAll(strings.TrimPrefix(filepath.Dir(file), "../../testdata/"), "/", " "), func(t *testing.T) {
+			dir := filepath.Join(durabletest.Dir(t), "ctl")
+			must(t, os.CopyFS(dir, os.DirFS(filepath.Dir(file))))
+			want := stateOf(t, directory(dir))
+			var backedUp bytes.Buffer
+			_, err := backup.Write(t.Context(), &backedUp, directory(dir))
+			must(t, err)
+			restored := filepath.Join(durabletest.Dir(t), "ctl")
+			copyTo(t, backup.Read(&backedUp), backup.NewDirectorySink(backup.DirectoryTarget{Dir: restored}))
+			same(t, want, stateOf(t, directory(restored)))
+		})
+	}
+}
