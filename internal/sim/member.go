@@ -169,6 +169,9 @@ func (m *member) lead(ev leading.Event) {
 			return
 		}
 	}
+	if v := m.core.View(); v.Leads && m.c.w.shared.expired[v.Token] {
+		m.c.w.violated("%s believes that it leads in term %d, and its session has ended", m.c.name, v.Term)
+	}
 	m.alarm++
 	alarm := m.alarm
 	if at, ok := m.core.NextWake(); ok {
@@ -207,9 +210,14 @@ func (m *member) ask(timeout time.Duration, act func() any, back func(answer any
 		if m.life != life {
 			return
 		}
+		fails := m.c.w.chance(m.c.w.mood.storeFails) // and says so at once, before the act or after it
+		if fails && m.c.w.chance(0.5) {
+			m.later(m.delay(), func() { finish(nil, false) })
+			return
+		}
 		answer := act()
 		if m.life == life && !m.cutOff() {
-			m.later(m.delay(), func() { finish(answer, true) })
+			m.later(m.delay(), func() { finish(answer, !fails) })
 		}
 	})
 }

@@ -26,6 +26,8 @@ type shared struct {
 	// loaded is the greatest token by which a controller has loaded the state, and settled the
 	// lead of the last time of peace.
 	loaded, settled int64
+	// expired are the leads whose sessions were not renewed in time.
+	expired map[int64]bool
 }
 
 // session is the time for which the store believes that a controller lives.
@@ -38,7 +40,7 @@ type session struct {
 const sessionTTL = 5 * time.Second
 
 func newShared(w *world) *shared {
-	return &shared{w: w, values: disk{}, sessions: map[quorum.Session]*session{}, doubts: map[string]quorum.Session{}}
+	return &shared{w: w, values: disk{}, sessions: map[quorum.Session]*session{}, expired: map[int64]bool{}, doubts: map[string]quorum.Session{}}
 }
 
 // now returns the lead with its term and its doubts.
@@ -99,6 +101,7 @@ func (s *shared) extend(id quorum.Session) {
 	s.sessions[id].ends = ends
 	s.w.at(ends, func() {
 		if known := s.sessions[id]; known != nil && known.ends == ends {
+			s.expired[s.lead.Token] = s.holder == id || s.expired[s.lead.Token]
 			s.endSession(id)
 		}
 	})

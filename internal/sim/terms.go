@@ -114,6 +114,7 @@ type mood struct {
 	clockJumps  float64       // the wall clock is set between two lives
 
 	storeLoss            float64 // a message to the store or between controllers is lost, or its answer
+	storeFails           float64 // a call of the store fails, and may have taken effect
 	saveFails, saveCrash float64 // per save; a crash comes before the save or after it
 	stepCrash            float64 // per effect: the program crashes before it
 
@@ -172,7 +173,7 @@ func (e *environment) newMood() mood {
 	kinds := everyMischief()
 	if e.several {
 		kinds = append(kinds, clusterMischief()...)
-		m.storeLoss = some(0.5, 0.03)
+		m.storeLoss, m.storeFails = some(0.5, 0.03), some(0.5, 0.1)
 	}
 	for _, kind := range kinds {
 		if e.chance(0.4) {
