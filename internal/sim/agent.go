@@ -242,6 +242,8 @@ func (a *agentPart) perform(effect agent.Effect) (outcome agent.Event) {
 			}
 		}
 		a.end("has stopped", false)
+	case agent.Obeys:
+		a.w.net.announce(a.ep, obeys{term: e.Term})
 	case agent.Ordered:
 		a.checkOrdered(e)
 	case agent.Note:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/core/leading"
+	"github.com/zeekfleet/zeekfleet/internal/quorum"
 )
 
 // populateControllers makes the controllers of a cluster that has several.
@@ -125,6 +126,7 @@ func clusterMischief() []mischief {
 		(*chaos).cutControllers,
 		(*chaos).isolateController,
 		(*chaos).handOver,
+		(*chaos).restoreStore,
 	}
 }
 
@@ -177,6 +179,27 @@ func (ch *chaos) isolateController() {
 			c.member.show()
 		}
 	})
+}
+
+// restoreStore ends all controllers, and starts them with a store that has forgotten the latest
+// terms. Nobody who led before comes back, so terms may have other controllers from now on.
+func (ch *chaos) restoreStore() {
+	if ch.chance(0.7) {
+		return // once in a while
+	}
+	s := ch.shared
+	for _, c := range ch.controllers {
+		c.end("is stopped for a restore")
+		ch.after(ch.pause(), c.start)
+	}
+	s.lead, s.holder = quorum.Lead{}, 0
+	clear(s.sessions)
+	clear(s.doubts)
+	s.term = uint64(ch.rng.IntN(int(s.term) + 1))
+	for _, a := range ch.agents {
+		a.disk.ordered, a.disk.orderedBy = 0, ""
+	}
+	ch.did("store", "has forgotten the latest terms")
 }
 
 // handOver lets the controller that leads resign.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
@@ -117,7 +118,10 @@ func (c *controllerPart) meets(e *end) {
 	if _, ok := e.far.self.part.(*client); ok {
 		return
 	}
-	_, isAgent := e.far.self.part.(*agentPart)
+	a, isAgent := e.far.self.part.(*agentPart)
+	if isAgent && a.m != nil && c.member != nil {
+		c.member.hears(agent.Obeyed(a.m)) // it says so in the handshake
+	}
 	fleet := isAgent && c.w.terms.fleetAgents
 	if most := c.w.terms.controller.Limits.Peers; most == 0 || len(c.peers) < most {
 		c.peers = append(c.peers, &acquaintance{id: e.far.self.id, addr: e.addr, dialed: e.dialed, fleet: fleet})
@@ -154,7 +158,13 @@ func (c *controllerPart) lost(id mgmt.PeerID) {
 
 // receive takes messages of clients from the controller's topic, and messages of
 // agents from the agents' topics.
-func (c *controllerPart) receive(e *end, got parcel) { c.enter(func() { c.takes(e, got) }) }
+func (c *controllerPart) receive(e *end, got parcel) {
+	if told, ok := got.msg.(obeys); ok {
+		c.member.hears(told.term)
+		return
+	}
+	c.enter(func() { c.takes(e, got) })
+}
 
 func (c *controllerPart) takes(e *end, got parcel) {
 	if c.m == nil {

@@ -17,7 +17,8 @@
 // controllers take time and are lost, and answers of the store are lost after a save has taken
 // place. A controller is killed, paused for seconds while everything waits for it, and cut off
 // from the store, from the others, or from everything. Agents have connections to all three.
-// Clients reach the one that leads through any of them.
+// Clients reach the one that leads through any of them. Once in a while all are stopped, and the
+// store forgets the latest terms, as after a restored backup.
 //
 // A run is a series of episodes. Each episode is a time of mischief and then a time
 // of peace. After each step the package checks the promises of the cores. Each of

@@ -169,9 +169,11 @@ func (m *member) lead(ev leading.Event) {
 			return
 		}
 	}
-	if v := m.core.View(); v.Leads && m.c.w.shared.expired[v.Token] {
+	v := m.core.View()
+	if v.Leads && m.c.w.shared.expired[v.Token] {
 		m.c.w.violated("%s believes that it leads in term %d, and its session has ended", m.c.name, v.Term)
 	}
+	m.raised(v)
 	m.alarm++
 	alarm := m.alarm
 	if at, ok := m.core.NextWake(); ok {

@@ -19,6 +19,21 @@ type announcement struct {
 	mute         bool
 }
 
+// obeys is what an agent tells controllers of the greatest term that it has obeyed.
+type obeys struct {
+	mgmt.Message // as in announcement
+	term         uint64
+}
+
+// announces reports whether a message is an announcement, of which no dialogue tells.
+func announces(msg mgmt.Message) bool {
+	switch msg.(type) {
+	case announcement, obeys:
+		return true
+	}
+	return false
+}
+
 // announces returns what the controller tells of its subscriptions now.
 func (c *controllerPart) announces() announcement {
 	if c.member == nil {
@@ -39,15 +54,35 @@ func announcedBy(e *end) announcement {
 }
 
 // announce tells all agents of the subscriptions.
-func (m *member) announce() {
-	net := m.c.w.net
-	for _, e := range m.c.ep.ends {
-		if _, ok := e.far.self.part.(*agentPart); ok && e.state == up {
+func (m *member) announce() { m.c.w.net.announce(m.c.ep, m.c.announces()) }
+
+// announce tells the programs between which announcements matter: controllers and agents.
+func (n *network) announce(from *endpoint, told mgmt.Message) {
+	for _, e := range from.ends {
+		_, toAgent := e.far.self.part.(*agentPart)
+		_, toController := e.far.self.part.(*controllerPart)
+		if e.state == up && (toAgent || toController) {
 			to := e.far
-			to.arrives = max(to.arrives, net.now+net.delay())
-			told := parcel{msg: m.c.announces()}
-			net.at(to.arrives, func() { net.arrive(to, told) })
+			to.arrives = max(to.arrives, n.now+n.delay())
+			n.at(to.arrives, func() { n.arrive(to, parcel{msg: told}) })
 		}
+	}
+}
+
+// hears takes the greatest term that an agent has obeyed.
+func (m *member) hears(term uint64) {
+	m.later(0, func() {
+		if m.c.m != nil && term > m.term {
+			m.lead(leading.TermSeen{Term: term})
+		}
+	})
+}
+
+// raised takes that the term of the lead has become greater.
+func (m *member) raised(v leading.View) {
+	if m.c.m != nil && v.Leads && v.Token == m.token && v.Term > m.term {
+		m.term = v.Term
+		m.announce()
 	}
 }
 

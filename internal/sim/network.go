@@ -159,7 +159,7 @@ func (n *network) arrive(e *end, p parcel) {
 }
 
 func (n *network) deliver(e *end, p parcel) {
-	if _, ok := p.msg.(announcement); !ok {
+	if !announces(p.msg) {
 		n.record(coretest.Entry{From: string(e.far.self.id), To: string(e.self.id), What: p.msg, Heard: true})
 	}
 	e.self.part.receive(e, p)

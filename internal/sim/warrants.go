@@ -30,6 +30,7 @@ type warrant struct {
 	since     time.Duration
 	until     time.Duration // when it must have been answered
 	begun     bool          // the audit says that it has begun
+	operation mgmt.OperationID
 }
 
 type stagedBy struct {
@@ -102,11 +103,14 @@ func (ws *warrants) audited(rec mgmt.AuditRecord) {
 			ws.violated("the audit says that %s has begun to %s without a request that its user may make", rec.Who, rec.Request)
 			return
 		}
-		ws.open[fresh].begun = true
+		ws.open[fresh].begun, ws.open[fresh].operation = true, rec.Operation
 	case mgmt.AuditDone, mgmt.AuditFailed, mgmt.AuditInterrupted:
 		ended := ws.latest(rec.Who, rec.Request, true)
 		if fresh >= 0 && ws.open[fresh].since == ws.now {
 			ended = fresh // it came just now, and has not begun
+		}
+		if ws.several && fresh >= 0 && (ended < 0 || ws.open[ended].operation != rec.Operation) {
+			ended = fresh // it came when its save began
 		}
 		if ended >= 0 {
 			ws.open = slices.Delete(ws.open, ended, ended+1)
