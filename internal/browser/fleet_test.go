@@ -309,6 +309,13 @@ func (office) Changed(func(*access.Directory)) (stop func()) { return func() {} 
 // serve serves the pages until the test ends, and returns their address.
 func serve(t testing.TB, cfg web.Config) string {
 	t.Helper()
+	site, _ := serveUntil(t, cfg)
+	return site
+}
+
+// serveUntil is serve for a controller that can be stopped.
+func serveUntil(t testing.TB, cfg web.Config) (site string, end func()) {
+	t.Helper()
 	cfg.Authority, cfg.Name, cfg.Version = office{}, "controller-1", "v1.2.3"
 	cfg.AttemptsBurst = 1000
 	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -335,12 +342,13 @@ func serve(t testing.TB, cfg web.Config) string {
 			})
 		}
 	})
-	t.Cleanup(func() {
+	end = sync.OnceFunc(func() {
 		stop(errors.New("the test is over"))
 		ln.Close()
 		all.Wait()
 	})
-	return "http://" + ln.Addr().String()
+	t.Cleanup(end)
+	return "http://" + ln.Addr().String(), end
 }
 
 // bell is a watch over alerts.

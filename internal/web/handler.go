@@ -19,6 +19,9 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(connKey{}).(*conn)
 	defer c.busy()()
 	setHeaders(w.Header())
+	if r.URL.Path == api.PathLive { // pages of other controllers ask, too
+		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+	}
 	operation, own := unknownOperation, w // net/http closes its own connections alone
 	if s.cfg.Counted != nil {
 		counting := &statusWriter{ResponseWriter: w, status: http.StatusOK}
@@ -119,6 +122,11 @@ func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+// policyFor is the policy of a page that may ask other controllers whether they live.
+func policyFor(others []string) string {
+	return strings.Replace(policy, "connect-src 'self'", strings.Join(append([]string{"connect-src 'self'"}, others...), " "), 1)
+}
+
 // setHeaders sets what each answer says to browsers.
 func setHeaders(h http.Header) {
 	h.Set("Content-Security-Policy", policy)
@@ -154,6 +162,9 @@ func (s *Server) check(c *conn, r *http.Request) error {
 // page's own name. The page cannot see the answer, but the answer may be a stream that never
 // ends, or all agents may be asked for it. A link that somebody has followed is no such thing.
 func embedded(r *http.Request) bool {
+	if r.URL.Path == api.PathLive {
+		return false // a page of another controller asks whether this one lives
+	}
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "cross-site", "same-site":
 		return r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document"

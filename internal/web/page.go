@@ -220,6 +220,11 @@ func (s pages) fail(p page, v *visit, status int, detail string) {
 // write writes a page.
 func (s pages) write(p page, v *visit, status int, c ui.Content) {
 	f := ui.Frame{Controller: s.cfg.Name, Version: s.cfg.Version, Here: p.section}
+	head := v.w.Header()
+	if report, err := (controllers{s.Server}).report(v.Context()); err == nil && v.who.Role > 0 && len(report.Members) > 1 {
+		f.Controllers, f.Others = controllersLine(report), otherSites(report, v.who.conn.Secure)
+		head.Set("Content-Security-Policy", policyFor(f.Others))
+	}
 	if v.who.Role > 0 {
 		f.User, f.Role, f.CanLogOut = v.who.Name, v.who.Role.String(), v.who.secret != ""
 		for _, section := range sections {
@@ -235,7 +240,6 @@ func (s pages) write(p page, v *visit, status int, c ui.Content) {
 	if err := ui.Write(&text, f, c); err != nil {
 		panic("web: a page cannot be written: " + err.Error())
 	}
-	head := v.w.Header()
 	head.Set("Content-Type", "text/html; charset=utf-8")
 	head.Set("Referrer-Policy", "same-origin") // without a referrer, a form has no Origin
 	v.w.WriteHeader(status)

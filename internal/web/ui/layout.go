@@ -3,6 +3,7 @@ package ui
 import (
 	"io"
 	"strconv"
+	"strings"
 
 	g "maragu.dev/gomponents"
 
@@ -19,6 +20,10 @@ type Frame struct {
 	CanLogOut bool
 	// Sections are the parts of the site that the user may see.
 	Sections []Section
+	// Controllers says which controllers the cluster has, if it has several, and Others are the
+	// sites of those beside this one, such as https://192.0.2.2:2149.
+	Controllers string
+	Others      []string
 	// Here is the path of the section to which the page belongs.
 	Here string
 }
@@ -81,6 +86,7 @@ func Write(w io.Writer, f Frame, c Content) error {
 			h.Script(h.Src(assetPath("app.js")), h.Defer()),
 		),
 		h.Body(g.If(f.User != "", h.Data("you", You(f.User, f.Role))),
+			g.If(len(f.Others) > 0, h.Data("others", strings.Join(f.Others, " "))),
 			h.A(h.Class("skip"), h.Href("#main"), h.Text("Skip to the content")),
 			header(f, c),
 			h.Main(h.ID("main"), h.TabIndex("-1"), c.Body),
@@ -121,5 +127,5 @@ func header(f Frame, c Content) g.Node {
 }
 
 func footer(f Frame) g.Node {
-	return h.Footer(h.Class("foot"), g.If(f.Version != "", h.Span(h.Text("zeekfleet "+f.Version))), h.Span(h.Text("Times are UTC")))
+	return h.Footer(h.Class("foot"), g.If(f.Version != "", h.Span(h.Text("zeekfleet "+f.Version))), g.If(f.Controllers != "", h.Span(h.ID("controllers"), h.Text(f.Controllers))), h.Span(h.Text("Times are UTC")))
 }

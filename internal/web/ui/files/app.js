@@ -49,6 +49,50 @@
     document.addEventListener("htmx:sse:" + name, (event) => { if (event.target.id !== "frame") say(state, text); });
   }
 
+  // If the controller does not answer for 3 s, another one may. A page on which somebody has
+  // written stays, and offers the others.
+  const others = (document.body.dataset.others ?? "").split(" ").filter(Boolean);
+  if (others.length) {
+    const answers = (site) => fetch(site + "/livez", { mode: site ? "no-cors" : "same-origin", cache: "no-store", signal: AbortSignal.timeout(2000) }).then(() => true, () => false);
+    const onward = (site) => site + location.pathname + location.search;
+    let banner, began = 0, next;
+    const offer = () => {
+      if (banner) return;
+      banner = document.createElement("p");
+      banner.id = "away";
+      banner.role = "alert";
+      banner.append("This controller does not answer. Others:");
+      for (const site of others) {
+        const link = document.createElement("a");
+        link.href = onward(site);
+        link.textContent = new URL(site).host;
+        banner.append(" ", link);
+      }
+      document.getElementById("main").before(banner);
+    };
+    const look = async () => {
+      clearTimeout(next);
+      const asked = Date.now();
+      if (document.hidden || await answers("")) {
+        began = 0;
+        banner?.remove();
+        banner = undefined;
+      } else {
+        began ||= asked;
+        if (Date.now() - began >= 3000) {
+          offer();
+          for (const site of written() ? [] : others) {
+            if (await answers(site)) { location.assign(onward(site)); return; }
+          }
+        }
+      }
+      clearTimeout(next);
+      next = setTimeout(look, began ? 1000 : 5000);
+    };
+    next = setTimeout(look, 5000);
+    document.addEventListener("htmx:sse:error", () => { if (!began) look(); });
+  }
+
   // A stream tells who looks at the page by now. If that has changed, the page has wrong buttons,
   // or is no longer for this user. What somebody has begun to write is not thrown away.
   const written = () => [...all("main input, main textarea")].some((field) => field.value !== field.defaultValue && !field.closest("#filter"));
