@@ -139,7 +139,7 @@ func (m *Clustered) openFront() (err error) {
 	m.members = newMembers(m)
 	m.relay, err = relay.New(relay.Config{
 		Name: m.set.Name, Certificate: m.registry.Certificate, Judge: m.registry.Judge,
-		HostNames: c.WebSocketServer.HostNames, Controllers: m.members.Report, MetricsAnonymous: c.MetricsAnonymous,
+		HostNames: c.WebSocketServer.HostNames, Leads: m.leads, Controllers: m.members.Report, MetricsAnonymous: c.MetricsAnonymous,
 		Metrics: func(ctx context.Context) ([]byte, error) {
 			return metrics.Follower(ctx, m.how.Version, m.members.Report)
 		},
@@ -152,10 +152,22 @@ func (m *Clustered) openFront() (err error) {
 	c.WebSocketServer.Divert = func() bool { return m.term.Load() == nil }
 	m.leading = daemon.NewLeading(daemon.LeadingConfig{
 		Name: m.set.Name, Engine: m.engine, Run: m.lead, Logger: m.log,
-		Pulse:   func(ctx context.Context, of string) error { return m.relay.Pulse(ctx, of, m.members.clientsOf(of)) },
+		Pulse:   m.pulse,
 		Changed: func(daemon.LeadingView) { m.follow() },
 	})
 	return nil
+}
+
+// leads says whether this controller leads, and the store has said so lately.
+func (m *Clustered) leads() bool { return m.leading.Pulse() == nil }
+
+// pulse asks the controller that leads.
+func (m *Clustered) pulse(ctx context.Context, of string) error {
+	err := m.relay.Pulse(ctx, of, m.members.clientsOf(of))
+	if errors.Is(err, relay.ErrNotLeading) {
+		return fmt.Errorf("controller %s: %w", of, daemon.ErrNotLeading)
+	}
+	return err
 }
 
 // take serves a connection whose bytes are HTTP.

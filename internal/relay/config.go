@@ -36,6 +36,9 @@ type Config struct {
 	// MetricsAnonymous lets everybody read them.
 	Metrics          func(context.Context) ([]byte, error)
 	MetricsAnonymous bool
+	// Leads says whether this controller leads and may say so to the others. It must not wait.
+	// Nil means that Follow says it.
+	Leads func() bool
 	// Controllers returns what this controller knows of all controllers. Nil leaves the
 	// question to the controller that leads.
 	Controllers func(context.Context) (*mgmt.ControllersReport, error)

@@ -114,8 +114,11 @@ func (r *Relay) connect(ctx context.Context, name, address string) (net.Conn, er
 // maxPulse bounds the answer to a pulse, in bytes.
 const maxPulse = 4 << 10
 
-// Pulse asks a controller at one of its addresses whether it serves. It returns nil if that
-// controller has answered, whether it leads or not. The caller bounds the time by ctx.
+// ErrNotLeading says that a controller has answered that it does not lead.
+var ErrNotLeading = errors.New("it does not lead")
+
+// Pulse asks a controller at one of its addresses whether it leads. It returns nil if that
+// controller says so, and an error that wraps ErrNotLeading if it says that it does not.
 func (r *Relay) Pulse(ctx context.Context, name string, addresses []string) error {
 	req, err := http.NewRequestWithContext(withAddresses(ctx, name, addresses), http.MethodGet, "https://"+hostOf(name)+api.PathPulse, nil)
 	if err != nil {
@@ -134,6 +137,9 @@ func (r *Relay) Pulse(ctx context.Context, name string, addresses []string) erro
 	var beat api.Pulse
 	if err := json.Unmarshal(text, &beat); err != nil || answer.StatusCode != http.StatusOK || beat.Name != name {
 		return fmt.Errorf("controller %s has answered its pulse with %s", name, answer.Status)
+	}
+	if !beat.Leads {
+		return fmt.Errorf("ask controller %s: %w", name, ErrNotLeading)
 	}
 	return nil
 }

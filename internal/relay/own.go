@@ -84,7 +84,11 @@ func (r *Relay) health(w http.ResponseWriter) {
 
 func (r *Relay) pulse(w http.ResponseWriter) {
 	leader, _ := r.leads.now()
-	answer(w, http.StatusOK, api.Pulse{Name: r.cfg.Name, Leads: leader.Name == r.cfg.Name, Term: leader.Term, Leader: leader.Name})
+	leads := leader.Name == r.cfg.Name
+	if r.cfg.Leads != nil {
+		leads = r.cfg.Leads()
+	}
+	answer(w, http.StatusOK, api.Pulse{Name: r.cfg.Name, Leads: leads, Term: leader.Term, Leader: leader.Name})
 }
 
 func (r *Relay) metrics(w http.ResponseWriter, req *http.Request, c web.Connection) {

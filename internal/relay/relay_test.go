@@ -447,15 +447,21 @@ func TestOwnAnswers(t *testing.T) {
 
 func TestPulse(t *testing.T) {
 	h := newHubs(t)
+	var leads atomic.Bool
+	leads.Store(true)
 	l := h.lead("hub-1", 1, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != api.PathPulse {
 			t.Errorf("asked for %s", r.URL.Path)
 		}
-		json.NewEncoder(w).Encode(api.Pulse{Name: "hub-1"})
+		json.NewEncoder(w).Encode(api.Pulse{Name: "hub-1", Leads: leads.Load()})
 	})
 	f := h.follow(relay.Config{}, nil)
 	if err := f.Pulse(t.Context(), "hub-1", append([]string{"127.0.0.1:1"}, l.Addresses...)); err != nil {
 		t.Error(err)
+	}
+	leads.Store(false)
+	if err := f.Pulse(t.Context(), "hub-1", l.Addresses); !errors.Is(err, relay.ErrNotLeading) {
+		t.Errorf("got %v, want that it does not lead", err)
 	}
 	l.server.Close()
 	if err := f.Pulse(t.Context(), "hub-1", l.Addresses); !errors.Is(err, syscall.ECONNREFUSED) {

@@ -75,6 +75,9 @@ type Config struct {
 	Audit     Audit
 	// Controllers may be nil: then this controller has no others.
 	Controllers Controllers
+	// Leads says whether this controller leads and may say so to the others. It must not wait.
+	// Nil means that Controllers says it.
+	Leads func() bool
 	// Happenings may be nil: then there are no events.
 	Happenings Happenings
 	// Alerts may be nil: then there are no alerts.

@@ -252,5 +252,8 @@ func (s controllers) pulse(ctx context.Context, _ *struct{}) (*bodyOutput[api.Pu
 			beat.Term, beat.Leader, beat.Leads = report.Term, report.Leader, report.Leader == s.cfg.Name
 		}
 	}
+	if s.cfg.Leads != nil {
+		beat.Leads = s.cfg.Leads()
+	}
 	return &bodyOutput[api.Pulse]{beat}, nil
 }
