@@ -143,7 +143,7 @@ func (m *Clustered) openFront() (err error) {
 		Metrics: func(ctx context.Context) ([]byte, error) {
 			return metrics.Follower(ctx, m.how.Version, m.members.Report)
 		},
-		Ready: m.ready(), Refused: m.refusedWhileFollowing, Logger: m.log,
+		Backup: m.members.Backup, Recorded: m.didWhileFollowing, Ready: m.ready(), Refused: m.refusedWhileFollowing, Logger: m.log,
 	})
 	if err != nil {
 		return err
@@ -193,6 +193,11 @@ func (m *Clustered) follow() {
 // leads.
 func (m *Clustered) refusedWhileFollowing(r mgmt.AuditRecord) {
 	m.log.Warn("refused", "who", r.Who, "addr", r.Source, "request", r.Request, "subject", r.Subject, "reason", r.Reason)
+}
+
+// didWhileFollowing logs what this controller has done for somebody without that which leads.
+func (m *Clustered) didWhileFollowing(r mgmt.AuditRecord) {
+	m.log.Info("done", "who", r.Who, "addr", r.Source, "request", r.Request, "outcome", string(r.Outcome), "reason", r.Reason)
 }
 
 // ready has the checks of a controller that follows.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -354,4 +355,59 @@ func TestLoopsEnd(t *testing.T) {
 	if _, err := hub2.client(nil, "").Nodes(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// The handshake that zeek-client was recorded with passes as it is.
+func TestRecordedHandshakeThroughAControllerThatFollows(t *testing.T) {
+	var recorded struct {
+		Conversations []struct {
+			Messages []struct{ From, HTTP, Text string }
+		}
+	}
+	raw, err := os.ReadFile("../../testdata/vectors/zeek-client.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &recorded); err != nil {
+		t.Fatal(err)
+	}
+	f := runFleet(t)
+	hub2, r := f.follow("hub-2")
+	r.Follow(f.leader())
+	for _, conversation := range recorded.Conversations {
+		asks, answers := conversation.Messages[0].HTTP, conversation.Messages[1].HTTP
+		c, err := net.Dial("tcp", hub2.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(c, "%s\r\n\r\n", asks)
+		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+		c.Close()
+		if err != nil || answer.StatusCode != http.StatusSwitchingProtocols || !strings.Contains(answers, "Sec-WebSocket-Accept: "+answer.Header.Get("Sec-WebSocket-Accept")) {
+			t.Errorf("got %v, %v; Zeek answers %s", answer, err, answers)
+		}
+	}
+}
+
+// The parts of a bundle arrive.
+func TestBundlesThroughAControllerThatFollows(t *testing.T) {
+	f := runFleet(t)
+	hub2, r := f.follow("hub-2")
+	r.Follow(f.leader())
+	c := hub2.client(nil, "")
+	hash := "sha256:" + strings.Repeat("ab", 32)
+	if _, err := c.BeginPush(t.Context(), api.UploadRequest{Name: "site", Hash: hash, Size: 3 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	part := make([]byte, 1<<20)
+	for i := range 2 {
+		if _, err := c.PushPart(t.Context(), hash, int64(i)<<20, part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if u, err := c.BeginPush(t.Context(), api.UploadRequest{Name: "site", Hash: hash, Size: 3 << 20}); err != nil || u.Offset != 2<<20 {
+		t.Errorf("got %+v, %v", u, err)
+	}
+	_, err := c.PushPart(t.Context(), hash, 2<<20, part)
+	wants(t, "what is no bundle", err, http.StatusUnprocessableEntity, "no bundle")
 }
