@@ -33,6 +33,9 @@ func newSimCommand(streams) *cobra.Command {
 		Args:   wantArgs(0, 0),
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if n := s.cfg.Controllers; n != 0 && n != 1 && n != 3 {
+				return fmt.Errorf("--controllers %d: a cluster of the simulation has 1 controller or 3", n)
+			}
 			if !cmd.Flags().Changed("seed") {
 				s.first = rand.Uint64N(1 << 53) // short enough for a person to type
 			}

@@ -162,5 +162,5 @@ func (t *turn) wasCounted(ev Done, c call) {
 		return
 	}
 	t.counted, t.countedAt = ev.Counted, c.began
-	t.again(counting, t.cfg.Count)
+	t.tries[counting] = try{next: c.began.Add(t.cfg.Count)}
 }
