@@ -66,9 +66,13 @@ func newTrio(t *testing.T) *trio {
 		f.hosts[name].start(strings.TrimSpace(f.hosts["c-1"].run("zeekfleet token create " + name)))
 	}
 	f.hosts["ops"].run(f.hosts["c-2"].run("zeekfleet user add ann --role admin"))
-	f.await("both sensors are ready", func() bool {
-		out, err := f.hosts["ops"].try("zeekfleet status --format json")
-		return err == nil && strings.Count(out, `"READY"`) >= 2
+	f.await("both sensors are connected", func() bool {
+		var status struct{ Instances struct{ Total int } }
+		out, err := f.hosts["ops"].try("zeekfleet status -o json")
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		return json.Unmarshal([]byte(out), &status) == nil && status.Instances.Total == 2
 	})
 	return f
 }
@@ -85,7 +89,7 @@ type reportOf struct {
 
 // report asks a controller, on its own host, who the controllers are.
 func (f *trio) report(name string) (r reportOf, err error) {
-	out, err := f.hosts[name].try("zeekfleet controllers --format json")
+	out, err := f.hosts[name].try("zeekfleet controllers -o json")
 	if err == nil {
 		err = json.Unmarshal([]byte(out), &r)
 	}
@@ -316,11 +320,11 @@ func (l *load) check() {
 	f.t.Logf("%d tokens and %d deployments were acknowledged", len(l.tokens), len(l.deployed))
 	tokens := f.hosts["ops"].run("zeekfleet token list --json")
 	for _, name := range l.tokens {
-		if !strings.Contains(tokens, `"`+name+`"`) {
+		if !strings.Contains(tokens, `"agent/`+name+`"`) {
 			f.t.Errorf("the token for %s was acknowledged, and is lost", name)
 		}
 	}
-	history := f.hosts["ops"].run("zeekfleet history --limit 10000 --format json")
+	history := f.hosts["ops"].run("zeekfleet history --limit 10000 -o json")
 	for _, note := range l.deployed {
 		if n := strings.Count(history, `"`+note+`"`); n != 1 {
 			f.t.Errorf("the deployment %s was acknowledged, and is in the history %d times", note, n)
