@@ -46,7 +46,7 @@ func subcommands() []commandGroup {
 	return []commandGroup{
 		{"Run a cluster, on this host", []command{
 			{"up", newUpCommand}, {"controller", newControllerCommand}, {"agent", newAgentCommand}, {"node", newNodeCommand},
-			{"check", newCheckCommand}, {"config", newConfigCommand}, {"health", newHealthCommand},
+			{"check", newCheckCommand}, {"config", newConfigCommand}, {"health", newHealthCommand}, {"backup", newBackupCommand}, {"restore", newRestoreCommand},
 		}},
 		{"Operate a cluster", []command{
 			{"status", newStatusCommand}, {"nodes", newNodesCommand}, {"plan", newPlanCommand}, {"preflight", newPreflightCommand}, {"deploy", newDeployCommand},

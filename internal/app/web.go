@@ -72,6 +72,9 @@ func (c Controller) webConfig(controller *daemon.Controller) web.Config {
 	if c.Contents != nil {
 		cfg.Bundles = c.Contents
 	}
+	if c.store != nil {
+		cfg.Backup = c.Backup
+	}
 	if c.Authority != nil {
 		cfg.Authority = c.Authority
 		cfg.Ready["authority"] = c.Authority.Unsaved

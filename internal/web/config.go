@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -78,6 +79,8 @@ type Config struct {
 	// Leads says whether this controller leads and may say so to the others. It must not wait.
 	// Nil means that Controllers says it.
 	Leads func() bool
+	// Backup writes a backup of what the controller keeps. Nil means that it cannot.
+	Backup func(ctx context.Context, w io.Writer) error
 	// Happenings may be nil: then there are no events.
 	Happenings Happenings
 	// Alerts may be nil: then there are no alerts.

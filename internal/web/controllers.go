@@ -33,8 +33,6 @@ type Controllers interface {
 	// HandOver makes another controller lead. An empty name means any other one. It records
 	// in the audit what it does.
 	HandOver(ctx context.Context, who mgmt.Principal, to string) error
-	// Backup writes a backup of what the controllers keep.
-	Backup(ctx context.Context, w io.Writer) error
 }
 
 // RefusedError is why a request about controllers was not carried out.
@@ -172,14 +170,18 @@ func (s controllers) lead(ctx context.Context, in *controllerInput) (*struct{}, 
 // backup answers with a backup. Who asks could read the controller's files.
 func (s controllers) backup(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {
 	who := askerOf(ctx)
-	all, err := s.others(ctx, access.Backup, "")
-	if err != nil {
-		return nil, err
+	if who.Role < access.Backup.May {
+		reason := access.Backup.Forbids(who.Principal)
+		s.refusing(who, access.Backup.Name, "", reason)
+		return nil, problem(http.StatusForbidden, reason)
+	}
+	if s.cfg.Backup == nil {
+		return nil, problem(http.StatusNotImplemented, "this controller makes no backups")
 	}
 	return &huma.StreamResponse{Body: func(answer huma.Context) {
 		r, w := humago.Unwrap(answer)
 		out := &patient{ResponseWriter: w, out: http.NewResponseController(w), patience: s.cfg.StreamPatience}
-		SendBackup(out, r, who.conn.Own, who.Principal, all.Backup, func(record mgmt.AuditRecord) {
+		SendBackup(out, r, who.conn.Own, who.Principal, s.cfg.Backup, func(record mgmt.AuditRecord) {
 			if record.Outcome == mgmt.AuditRefused {
 				s.cfg.Refused(record)
 			} else {

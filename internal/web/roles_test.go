@@ -185,7 +185,8 @@ func TestRoles(t *testing.T) {
 	}
 	kept := keeper{newShelf(t)}
 	hash := kept.put(t, "site", map[string]string{"a.zeek": "x"})
-	cfg.Bundles, cfg.Controllers = kept, &hubs{}
+	hubs := &hubs{}
+	cfg.Bundles, cfg.Controllers, cfg.Backup = kept, hubs, hubs.Backup
 	s := serve(t, cfg, func(c *web.Connection) { c.Own = true })
 	operations := 0
 	for path, methods := range description(t, s).Paths {
