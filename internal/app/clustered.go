@@ -139,7 +139,7 @@ func (m *Clustered) openFront() (err error) {
 	m.members = newMembers(m)
 	m.relay, err = relay.New(relay.Config{
 		Name: m.set.Name, Certificate: m.registry.Certificate, Judge: m.registry.Judge,
-		HostNames: c.WebSocketServer.HostNames, Leads: m.leads, Controllers: m.members.Report, Backup: m.members.Backup, MetricsAnonymous: c.MetricsAnonymous,
+		HostNames: c.WebSocketServer.HostNames, Leads: m.leads, Controllers: m.members.Report, MetricsAnonymous: c.MetricsAnonymous,
 		Metrics: func(ctx context.Context) ([]byte, error) {
 			return metrics.Follower(ctx, m.how.Version, m.members.Report)
 		},
