@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +28,9 @@ import (
 // its methods.
 type members struct {
 	m *Clustered
+
+	// joining is held while a controller joins: two with one name must not join at once.
+	joining sync.Mutex
 
 	mu sync.Mutex // guards what follows
 	// said is what the controllers say of themselves, by name.
@@ -268,7 +272,9 @@ func (c *members) Join(ctx context.Context, who mgmt.Principal, in api.Controlle
 	if t == nil {
 		return api.ControllerJoined{}, errFollows
 	}
-	if err := c.mayJoin(in); err != nil {
+	c.joining.Lock()
+	defer c.joining.Unlock()
+	if err := c.mayJoin(ctx, in); err != nil {
 		return api.ControllerJoined{}, err
 	}
 	answer, err := t.Authority.Ask(ctx, who, access.JoinController{Token: in.Token, Name: in.Name, Hosts: in.Hosts, Clock: in.Clock})
@@ -304,24 +310,76 @@ func (c *members) Join(ctx context.Context, who mgmt.Principal, in api.Controlle
 	return out, nil
 }
 
-// mayJoin returns a refusal if a controller cannot become a member.
-func (c *members) mayJoin(in api.ControllerJoin) error {
+// mayJoin returns a refusal if a controller cannot become a member. Its token is still good
+// then.
+func (c *members) mayJoin(ctx context.Context, in api.ControllerJoin) error {
 	if err := (identity.Identity{Kind: identity.Controller, Name: in.Name}).Check(); err != nil {
 		return refused(access.Invalid, "%v", err)
 	}
-	for _, a := range c.all() {
-		if a.Name == in.Name {
+	texts, err := c.m.engine.Announced(ctx) // what this controller was told may be a moment old
+	if err != nil {
+		return err
+	}
+	all, _ := announcements(texts)
+	for _, a := range all {
+		switch {
+		case a.Name == in.Name:
 			return refused(access.Conflict, "a controller with the name %s belongs to the cluster already: remove it first (zeekfleet controller remove %[1]s), or give this one another name (--name)", in.Name)
+		case a.Peer != "" && a.Peer == in.Peer:
+			return refused(access.Conflict, "controller %s has its store at %s: give this one another address or port (--advertise, --peer-port)", a.Name, a.Peer)
 		}
 	}
-	u, err := url.Parse(in.Peer)
-	switch {
-	case c.m.external() && in.Peer != "":
-		return refused(access.Conflict, "the controllers of this cluster use an etcd of the site: give this one the same controller.etcd settings; it needs not join")
-	case !c.m.external() && (err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != ""):
+	if c.m.external() {
+		if in.Peer != "" {
+			return refused(access.Conflict, "the controllers of this cluster use an etcd of the site: give this one the same controller.etcd settings; it needs not join")
+		}
+		return nil
+	}
+	if !isPeerURL(in.Peer) {
 		return refused(access.Invalid, "%.200q is not the URL of a controller's store, such as https://192.0.2.7:2152", in.Peer)
 	}
+	if _, err := identity.ReadRequest([]byte(in.PeerKey)); err != nil {
+		return refused(access.Invalid, "the key of the controller's store: %v", err)
+	}
+	return c.mayAdd(ctx, in, all)
+}
+
+// isPeerURL reports whether a text is the URL of a store, with nothing else in it.
+func isPeerURL(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || text != "https://"+u.Host {
+		return false
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && port > 0
+}
+
+// mayAdd returns a refusal if no store can be added now, or none at this address.
+func (c *members) mayAdd(ctx context.Context, in api.ControllerJoin, all []announced) error {
+	stores, err := c.m.engine.Members(ctx)
+	if err != nil {
+		return err
+	}
+	for _, one := range stores {
+		switch {
+		case slices.Contains(one.URLs, in.Peer) && one.Name != "":
+			return refused(access.Conflict, "the store of controller %s is at %s: remove that controller first, or give this one another address or port (--advertise, --peer-port)", one.Name, in.Peer)
+		case one.Learner && !slices.Contains(one.URLs, in.Peer):
+			return refused(access.Conflict, "%s has joined and has no vote yet: start it and wait until \"zeekfleet controllers\" says that it follows, or remove it; then ask again with the same token", nameOf(one, all))
+		}
+	}
 	return nil
+}
+
+// nameOf returns the name of the controller whose store is a member, which may not have been
+// started yet.
+func nameOf(one quorum.Member, all []announced) string {
+	for _, a := range all {
+		if a.Name == one.Name || one.Name == "" && slices.Contains(one.URLs, a.Peer) {
+			return "controller " + a.Name
+		}
+	}
+	return "a controller at " + strings.Join(one.URLs, ", ")
 }
 
 // add adds the store of a controller, and signs its certificate.

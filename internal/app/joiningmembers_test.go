@@ -1,0 +1,107 @@
+//go:build !noetcd
+
+package app_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/zeekfleet/zeekfleet/client/api"
+)
+
+// tokenFor makes the token with which another controller joins.
+func (m *memberOf) tokenFor(name string) string {
+	m.t.Helper()
+	token, err := m.api.CreateToken(m.t.Context(), api.TokenRequest{Controller: name})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return token.Text
+}
+
+// joins is what a controller asks that joins, with a port that nobody has.
+func joins(t *testing.T, token, name, port string) api.ControllerJoin {
+	_, key := asks(t)
+	return api.ControllerJoin{
+		Token: token, Name: name, Hosts: []string{"127.0.0.1"}, Peer: "https://127.0.0.1:" + port, PeerKey: key, Clients: []string{}, Agents: []string{},
+	}
+}
+
+// A controller that cannot join keeps its token, so that its operator mends what is wrong and
+// asks again.
+func TestTokenOfAControllerOutlivesAMistake(t *testing.T) {
+	ports := reserve(t)
+	one := newMember(t, ports, 1)
+	one.start()
+	token := one.tokenFor("c-2")
+	free, own := fmt.Sprint(ports.At(8)), fmt.Sprint(one.set.Cluster.Peer.Port)
+	for _, c := range []struct {
+		name   string
+		change func(*api.ControllerJoin)
+		status int
+		says   string
+	}{
+		{"no key", func(j *api.ControllerJoin) { j.PeerKey = "x" }, http.StatusUnprocessableEntity, "key of the controller's store"},
+		{"no port", func(j *api.ControllerJoin) { j.Peer = "https://127.0.0.1" }, http.StatusUnprocessableEntity, "URL of a controller's store"},
+		{"empty port", func(j *api.ControllerJoin) { j.Peer = "https://127.0.0.1:" }, http.StatusUnprocessableEntity, "URL of a controller's store"},
+		{"port 0", func(j *api.ControllerJoin) { j.Peer = "https://127.0.0.1:0" }, http.StatusUnprocessableEntity, "URL of a controller's store"},
+		{"path", func(j *api.ControllerJoin) { j.Peer += "/" }, http.StatusUnprocessableEntity, "URL of a controller's store"},
+		{"user", func(j *api.ControllerJoin) { j.Peer = "https://u:p@127.0.0.1:" + free }, http.StatusUnprocessableEntity, "URL of a controller's store"},
+		{"query", func(j *api.ControllerJoin) { j.Peer += "?x=1" }, http.StatusUnprocessableEntity, "URL of a controller's store"},
+		{"fragment", func(j *api.ControllerJoin) { j.Peer += "#x" }, http.StatusUnprocessableEntity, "URL of a controller's store"},
+		{"plain", func(j *api.ControllerJoin) { j.Peer = "http://127.0.0.1:" + free }, http.StatusUnprocessableEntity, "URL of a controller's store"},
+		{"the store of another one", func(j *api.ControllerJoin) { j.Peer = "https://127.0.0.1:" + own }, http.StatusConflict, "controller c-1 has its store at"},
+	} {
+		in := joins(t, token, "c-2", free)
+		c.change(&in)
+		_, err := one.api.JoinController(t.Context(), in)
+		p, ok := errors.AsType[*api.Problem](err)
+		if !ok || p.Status != c.status || !strings.Contains(p.Detail, c.says) {
+			t.Errorf("%s: got %v", c.name, err)
+		}
+	}
+	if _, err := one.api.JoinController(t.Context(), joins(t, token, "c-2", free)); err != nil {
+		t.Fatalf("the token does not work any more: %v", err)
+	}
+
+	third := one.tokenFor("c-3")
+	for range 2 {
+		_, err := one.api.JoinController(t.Context(), joins(t, third, "c-3", fmt.Sprint(ports.At(9))))
+		p, ok := errors.AsType[*api.Problem](err)
+		if !ok || p.Status != http.StatusConflict || !strings.Contains(p.Detail, "controller c-2 has joined and has no vote yet") {
+			t.Errorf("while another one has no vote yet: got %v", err)
+		}
+	}
+	if err := one.api.RemoveController(t.Context(), "c-2"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := one.api.JoinController(t.Context(), joins(t, third, "c-3", fmt.Sprint(ports.At(9)))); err != nil {
+		t.Errorf("after that one was removed: %v", err)
+	}
+}
+
+// Two controllers with one name and two tokens do not both become members.
+func TestOneNameJoinsOnce(t *testing.T) {
+	ports := reserve(t)
+	one := newMember(t, ports, 1)
+	one.start()
+	ended := make(chan error, 2)
+	for i := range 2 {
+		in := joins(t, one.tokenFor("c-2"), "c-2", fmt.Sprint(ports.At(8+i)))
+		go func() {
+			_, err := one.api.JoinController(t.Context(), in)
+			ended <- err
+		}()
+	}
+	first, second := <-ended, <-ended
+	if (first == nil) == (second == nil) {
+		t.Errorf("got %v and %v", first, second)
+	}
+	list, err := one.api.Controllers(t.Context())
+	if err != nil || len(list.Members) != 2 {
+		t.Errorf("got %+v, %v", list, err)
+	}
+}
