@@ -84,6 +84,9 @@ func JoinController(ctx context.Context, j ControllerJoining) error {
 
 // joinable returns an error if a directory has what joining would hide.
 func joinable(dir string) error {
+	if place, err := member.Load(dir); err == nil && !place.Added {
+		return fmt.Errorf("this controller was started with --cluster before it has joined, and is the first one of a cluster of its own (%s): move its directory away, and join again", member.File(dir))
+	}
 	if _, err := os.Lstat(member.File(dir)); err == nil {
 		return fmt.Errorf("this controller has joined already (%s): start it. To join anew, remove it from the cluster (zeekfleet controller remove), and move the directory away", member.File(dir))
 	}

@@ -5,11 +5,13 @@ package app_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/app"
 )
 
 // tokenFor makes the token with which another controller joins.
@@ -103,5 +105,38 @@ func TestOneNameJoinsOnce(t *testing.T) {
 	list, err := one.api.Controllers(t.Context())
 	if err != nil || len(list.Members) != 2 {
 		t.Errorf("got %+v, %v", list, err)
+	}
+}
+
+// A controller that was started too early has a cluster of its own. It is told what to do.
+func TestWhoLeadsAClusterOfItsOwnDoesNotJoin(t *testing.T) {
+	ports := reserve(t)
+	one, two := newMember(t, ports, 1), newMember(t, ports, 2)
+	one.start()
+	two.start()
+	two.end()
+	err := app.JoinController(t.Context(), app.ControllerJoining{Settings: two.set, Addresses: []string{one.api.Address()}, Logger: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), "the first one of a cluster of its own") || !strings.Contains(err.Error(), "move its directory away") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The other controllers do not find a store with another port.
+func TestPortOfAStoreStays(t *testing.T) {
+	ports := reserve(t)
+	one := newMember(t, ports, 1)
+	one.start()
+	one.token("x")
+	one.end()
+	was := one.set.Cluster.Peer.Port
+	one.set.Cluster.Peer.Port = ports.At(9)
+	err := one.tryStart(app.Opening{})
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("set %d again", was)) {
+		t.Errorf("got %v", err)
+	}
+	one.set.Cluster.Peer.Port, one.set.Cluster.Advertise = was, "localhost"
+	one.start()
+	if got := one.tokens(); len(got) != 1 {
+		t.Errorf("the controller has the tokens %q", got)
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/identity"
@@ -72,7 +74,7 @@ func (m *Clustered) takePlace() (*identity.Authority, error) {
 		return nil, fmt.Errorf("%s is the place of controller %s in its cluster, and this one is %s: give it its name (--name), or another directory", member.File(dir), place.Name, m.set.Name)
 	case place.Settled:
 		m.place = place
-		return nil, nil
+		return nil, m.sameAddress(place)
 	}
 	// Nothing of a store counts that was not settled: the state is still in the files.
 	if err := os.RemoveAll(filepath.Join(dir, storeDir)); err != nil {
@@ -84,6 +86,27 @@ func (m *Clustered) takePlace() (*identity.Authority, error) {
 	}
 	m.place = place
 	return &authority, place.Save(dir)
+}
+
+// sameAddress returns an error if the store of this controller would not be where the others
+// look for it. Its port is sure to be wrong then. Another host may be another name for the same
+// one.
+func (m *Clustered) sameAddress(place member.Place) error {
+	now := peerURL(m.set)
+	if now == place.URL {
+		return nil
+	}
+	was, err := url.Parse(place.URL)
+	if err != nil {
+		return fmt.Errorf("%s: %w", member.File(m.set.Directory), err)
+	}
+	if was.Port() != strconv.Itoa(int(m.set.Cluster.Peer.Port)) {
+		return fmt.Errorf("controller.peer_port (--peer-port) is %d, and the other controllers reach the store of this one at %s: set %s again; for another port remove this controller (zeekfleet controller remove %s), and join anew",
+			m.set.Cluster.Peer.Port, place.URL, was.Port(), m.set.Name)
+	}
+	m.log.Warn("this controller has another address than the other controllers know: if they cannot reach its store, set controller.advertise (--advertise) as it was, or remove this controller and join anew",
+		"known", place.URL, "now", now)
+	return nil
 }
 
 // settle completes the first start of a store.
