@@ -2,6 +2,7 @@ package etcdstore
 
 import (
 	"context"
+	"net"
 
 	"go.etcd.io/etcd/client/pkg/v3/types"
 
@@ -35,4 +36,9 @@ func (e *Engine) eachPeer(do func(types.ID)) {
 func SaveHalf(ctx context.Context, s store.Store, changes []store.Change, replaces store.Revision) error {
 	w := &saving{Entries: s.(*Entries), replaces: replaces, nonce: "half", half: true}
 	return w.try(ctx, last(changes))
+}
+
+// NewBoundedListener is newBoundedListener.
+func NewBoundedListener(ln net.Listener, all, host int) net.Listener {
+	return newBoundedListener(ln, all, host)
 }

@@ -19,7 +19,6 @@ import (
 	"go.etcd.io/etcd/server/v3/config"
 	"go.etcd.io/etcd/server/v3/etcdserver"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/etcdhttp"
-	"go.etcd.io/etcd/server/v3/etcdserver/api/rafthttp"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.etcd.io/etcd/server/v3/features"
 
@@ -164,8 +163,11 @@ func (m *member) listen() (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("etcd: %w", err)
 	}
-	ln, err := transport.NewListenerWithOpts(u.Host, u.Scheme, transport.WithTLSInfo(&m.tls),
-		transport.WithTimeout(rafthttp.ConnReadTimeout, rafthttp.ConnWriteTimeout))
+	tlsInfo := &m.tls
+	if u.Scheme != "https" {
+		tlsInfo = nil
+	}
+	ln, err := listenFor(u.Host, tlsInfo)
 	if err != nil {
 		return nil, fmt.Errorf("etcd: the port for other controllers: %w", err)
 	}
