@@ -89,7 +89,7 @@ func (a *agentPart) checkOrdered(e agent.Ordered) {
 	switch {
 	case e.Term < d.ordered:
 		a.w.violated("%s does %T for %s in term %d, and has obeyed %s in term %d", a.label, e.Order, e.Controller, e.Term, d.orderedBy, d.ordered)
-	case e.Term == d.ordered && e.Controller != d.orderedBy:
+	case e.Term == d.ordered && e.Controller != d.orderedBy && e.Term > a.w.shared.forgotten:
 		a.w.violated("%s does %T for %s in term %d, in which it has obeyed %s", a.label, e.Order, e.Controller, e.Term, d.orderedBy)
 	}
 	d.ordered, d.orderedBy = e.Term, e.Controller
@@ -195,6 +195,7 @@ func (ch *chaos) restoreStore() {
 	s.lead, s.holder = quorum.Lead{}, 0
 	clear(s.sessions)
 	clear(s.doubts)
+	s.forgotten = max(s.forgotten, s.term)
 	s.term = uint64(ch.rng.IntN(int(s.term) + 1))
 	for _, a := range ch.agents {
 		a.disk.ordered, a.disk.orderedBy = 0, ""

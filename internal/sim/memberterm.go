@@ -61,7 +61,7 @@ func (n *network) announce(from *endpoint, told mgmt.Message) {
 	for _, e := range from.ends {
 		_, toAgent := e.far.self.part.(*agentPart)
 		_, toController := e.far.self.part.(*controllerPart)
-		if e.state == up && (toAgent || toController) {
+		if e.state != down && (toAgent || toController) { // one that comes up hears it after the handshake
 			to := e.far
 			to.arrives = max(to.arrives, n.now+n.delay())
 			n.at(to.arrives, func() { n.arrive(to, parcel{msg: told}) })

@@ -28,6 +28,9 @@ type shared struct {
 	loaded, settled int64
 	// expired are the leads whose sessions were not renewed in time.
 	expired map[int64]bool
+	// forgotten is the greatest term before the store has forgotten some. Two controllers may have
+	// led in each of them.
+	forgotten uint64
 	// unguarded lets saves of controllers count that lead no longer: a test must notice it.
 	unguarded bool
 }
