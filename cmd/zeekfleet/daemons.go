@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/zeekfleet/zeekfleet/internal/app"
+	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
@@ -93,6 +94,9 @@ func saveMemory() {
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		return nil
+	}
+	if errors.Is(err, app.ErrRemoved) {
+		return &exitError{cli.StatusRemoved, err}
 	}
 	return failed(err)
 }

@@ -475,8 +475,14 @@ func (c *members) HandOver(ctx context.Context, who mgmt.Principal, to string) e
 	t.Audit.Record(mgmt.AuditRecord{
 		Who: who.Name, Role: who.Role, Source: who.Source, Request: access.LeadController.Name, Subject: cmp.Or(to, "any other controller"), Outcome: mgmt.AuditDone,
 	})
+	// The request ends with the term. Its answer does not.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handOverTime)
+	defer cancel()
 	return c.m.leading.HandOver(ctx)
 }
+
+// handOverTime bounds the time in which a term ends that was handed over.
+const handOverTime = 10 * time.Second
 
 // pause waits, or until ctx is done.
 func pause(ctx context.Context, d time.Duration) {

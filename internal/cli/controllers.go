@@ -89,7 +89,7 @@ func controllersHead(list api.Controllers, now time.Time) show.Page {
 		return show.Page{show.Text{Text: "No controller leads.", Tone: show.Bad}}
 	}
 	text := fmt.Sprintf("Controller %s leads, in term %d", list.Leader, list.Term)
-	if !list.Since.IsZero() {
+	if !list.Since.IsZero() && list.Self == list.Leader { // others only know since when they have known it
 		text += ", for " + ago(now, list.Since)
 	}
 	return show.Page{show.Text{Text: text + ".", Tone: show.Good}}
@@ -181,9 +181,25 @@ func controllersText(list *api.Controllers) string {
 // is well is a few behind at each moment.
 const shownLag = 1000
 
+// handOverLook is the time between two looks at who leads, and handOverTime is how long a
+// command waits until another controller leads.
+const (
+	handOverLook = 100 * time.Millisecond
+	handOverTime = 15 * time.Second
+)
+
 // Remove removes a controller from the cluster for good.
 func (f Controlling) Remove(ctx context.Context, name string) int {
 	return f.ask(ctx, func(c *api.Client) error {
+		if list, err := f.look(ctx, c); err != nil {
+			return err
+		} else if list.Leader == name && len(list.Members) > 1 {
+			leader, err := f.handOver(ctx, c, name, api.AnyController)
+			if err != nil {
+				return err
+			}
+			f.Log.Notice("controller %s leads now", leader)
+		}
 		if err := c.RemoveController(ctx, name); err != nil {
 			return err
 		}
@@ -195,10 +211,48 @@ func (f Controlling) Remove(ctx context.Context, name string) int {
 // Lead makes a controller lead. An empty name means any other one than that which leads.
 func (f Controlling) Lead(ctx context.Context, name string) int {
 	return f.ask(ctx, func(c *api.Client) error {
-		if err := c.Lead(ctx, cmp.Or(name, api.AnyController)); err != nil {
+		list, err := f.look(ctx, c)
+		if err != nil {
 			return err
 		}
-		f.Log.Notice("the controller that leads hands over; zeekfleet controllers shows who leads")
-		return nil
+		if name != "" && list.Leader == name {
+			f.Log.Notice("controller %s leads already", name)
+			return nil
+		}
+		leader := list.Leader
+		// A controller that has handed over stands back for a while. So each round leaves fewer
+		// that may lead in place of the one with the name.
+		for range max(1, len(list.Members)-1) {
+			if leader, err = f.handOver(ctx, c, leader, cmp.Or(name, api.AnyController)); err != nil {
+				return err
+			}
+			if name == "" || leader == name {
+				f.Log.Notice("controller %s leads now", leader)
+				return nil
+			}
+		}
+		return fmt.Errorf("controller %s does not take the lead, and %s leads: zeekfleet controllers shows whether %[1]s is away", name, leader)
 	})
+}
+
+// handOver makes the controller that leads hand over, and returns the one that leads then.
+func (f Controlling) handOver(ctx context.Context, c *api.Client, from, to string) (string, error) {
+	if err := c.Lead(ctx, to); err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, handOverTime, errors.New("no other controller has taken the lead: see zeekfleet controllers"))
+	defer cancel()
+	for {
+		list, err := f.look(ctx, c)
+		switch {
+		case err == nil && list.Leader != "" && list.Leader != from:
+			return list.Leader, nil
+		case ctx.Err() != nil:
+			return "", context.Cause(ctx)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(handOverLook):
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"context"
 	"net"
 	"slices"
 	"strings"
@@ -52,14 +53,52 @@ func controllerPages() map[string]fleetPage {
 	}
 	return map[string]fleetPage{
 		"controllers": list(*threeControllers()), "controllers-one": list(one), "controllers-none": list(none), "controllers-site": list(site),
-		"controller-lead":     {map[string]any{"POST /api/v1/controllers/hub-2/lead": noAnswer}, lead("hub-2")},
-		"controller-lead-any": {map[string]any{"POST /api/v1/controllers/*/lead": noAnswer}, lead("")},
-		"controller-remove": {map[string]any{"DELETE /api/v1/controllers/hub-3": noAnswer}, func(t *testing.T, f cli.Fleet) int {
+		"controller-lead-already": {map[string]any{"GET /api/v1/controllers": threeControllers()}, lead("hub-1")},
+		"controller-remove": {map[string]any{"GET /api/v1/controllers": threeControllers(), "DELETE /api/v1/controllers/hub-3": noAnswer}, func(t *testing.T, f cli.Fleet) int {
 			return cli.Controlling{Fleet: f}.Remove(t.Context(), "hub-3")
 		}},
-		"controller-remove-refused": {map[string]any{"DELETE /api/v1/controllers/hub-3": refusal}, func(t *testing.T, f cli.Fleet) int {
+		"controller-remove-refused": {map[string]any{"GET /api/v1/controllers": threeControllers(), "DELETE /api/v1/controllers/hub-3": refusal}, func(t *testing.T, f cli.Fleet) int {
 			return cli.Controlling{Fleet: f}.Remove(t.Context(), "hub-3")
 		}},
+	}
+}
+
+// A controller that hands over may be followed by another one than that which is to lead. The
+// command asks that one then.
+func TestLeadOfAController(t *testing.T) {
+	lead := func(name string) func(context.Context, cli.Controlling) int {
+		return func(ctx context.Context, c cli.Controlling) int { return c.Lead(ctx, name) }
+	}
+	for name, row := range map[string]struct {
+		run     func(context.Context, cli.Controlling) int
+		leaders []string // each hands over to the next
+		says    string
+		status  int
+	}{
+		"at once":          {lead("hub-2"), []string{"hub-1", "hub-2"}, "controller hub-2 leads now", cli.StatusDone},
+		"the second time":  {lead("hub-2"), []string{"hub-1", "hub-3", "hub-2"}, "controller hub-2 leads now", cli.StatusDone},
+		"never":            {lead("hub-2"), []string{"hub-1", "hub-3", "hub-1"}, "controller hub-2 does not take the lead, and hub-1 leads", cli.StatusFailed},
+		"any":              {lead(""), []string{"hub-1", "hub-3"}, "controller hub-3 leads now", cli.StatusDone},
+		"one that removes": {func(ctx context.Context, c cli.Controlling) int { return c.Remove(ctx, "hub-1") }, []string{"hub-1", "hub-3"}, "controller hub-1 is removed", cli.StatusDone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at := 0
+			hand := func([]byte) any { at++; return noAnswer }
+			f := &fakeController{answers: map[string]any{
+				"GET /api/v1/controllers": func([]byte) any {
+					list := *threeControllers()
+					list.Leader = row.leaders[at]
+					return list
+				},
+				"POST /api/v1/controllers/hub-2/lead": hand, "POST /api/v1/controllers/*/lead": hand, "DELETE /api/v1/controllers/hub-1": noAnswer,
+			}}
+			f.start(t, nil)
+			a, _, stderr := admin(t, f.address)
+			status := row.run(t.Context(), cli.Controlling{Fleet: cli.Fleet{Commands: a.Commands}})
+			if status != row.status || !strings.Contains(stderr.String(), row.says) || at != len(row.leaders)-1 {
+				t.Errorf("status %d after %d hand-overs: %s", status, at, stderr)
+			}
+		})
 	}
 }
 

@@ -19,6 +19,9 @@ const (
 	StatusMisuse = 2 // the command line is wrong
 	// StatusChanges is that of a plan with changes, if the user has asked for that.
 	StatusChanges = 3
+	// StatusRemoved is that of a controller which the others have removed. To start it again is
+	// of no use: the unit of systemd knows this status.
+	StatusRemoved = 4
 	// StatusInterrupted says that the user has interrupted a command that follows an
 	// operation, which goes on: 128 and the number of SIGINT, as shells have it.
 	StatusInterrupted = 130

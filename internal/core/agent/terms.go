@@ -56,7 +56,7 @@ func WhyNotObeyed(controller string, term uint64, hasLed bool, obeyed uint64) st
 	case term < obeyed:
 		return fmt.Sprintf("controller %s led in term %d, and this agent obeys term %d", controller, term, obeyed)
 	}
-	return fmt.Sprintf("this agent could not save that it obeys controller %s in term %d; it tries again", controller, term)
+	return fmt.Sprintf("this agent has not saved yet that it obeys controller %s in term %d", controller, term)
 }
 
 // called names a controller for people.

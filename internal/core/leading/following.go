@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/quorum"
 )
 
@@ -161,7 +162,7 @@ func (t follower) follow() {
 	}
 	if !t.lead.noted {
 		t.lead.noted = true
-		t.emit(Note{Level: 4, Text: "the controller that leads does not answer", Err: t.lead.Member})
+		t.emit(Note{Level: 4, Text: "the controller that leads does not answer", Peer: mgmt.PeerID(t.lead.Member)})
 	}
 	if t.lead.doubted != t.session {
 		if t.due(doubting) && t.due(trusting) {
@@ -208,7 +209,7 @@ func (t follower) endedLead(ev Done, c call) {
 	switch ev.How {
 	case OK:
 		t.again(ending, 0)
-		t.emit(Note{Level: 4, Text: "the lead of a controller that does not answer was ended", Err: c.of})
+		t.emit(Note{Level: 4, Text: "the lead of a controller that does not answer was ended", Peer: mgmt.PeerID(c.of)})
 		t.nobody(c.token)
 	case Taken:
 		t.again(ending, t.cfg.Retry)

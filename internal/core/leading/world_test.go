@@ -1,6 +1,7 @@
 package leading_test
 
 import (
+	"cmp"
 	"container/heap"
 	"fmt"
 	"maps"
@@ -288,7 +289,7 @@ func (m *member) perform(e leading.Effect) {
 		m.say("has stopped")
 		m.stopped = true
 	case leading.Note:
-		m.say("note: %s: %s", e.Text, e.Err)
+		m.say("note: %s: %s", e.Text, cmp.Or(string(e.Peer), e.Err))
 	}
 }
 

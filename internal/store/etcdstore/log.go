@@ -24,6 +24,10 @@ var worthSaying = []string{
 	"database space exceeded", "alarm",
 }
 
+// harmless are parts of those errors of etcd that come while all is well. A new member says the
+// first one when it starts, because its database is empty.
+var harmless = []string{"failed to update storage version"}
+
 // zapCore writes what etcd says to a slog.Logger. Its errors are warnings, and few of its
 // warnings are information. The rest is for debugging: what a person must know comes out
 // of Health and Failed.
@@ -84,6 +88,8 @@ func withErrors(message string, fields []zapcore.Field) string {
 
 func level(l zapcore.Level, message string) slog.Level {
 	switch {
+	case slices.ContainsFunc(harmless, func(part string) bool { return strings.Contains(message, part) }):
+		return slog.LevelDebug
 	case l >= zapcore.ErrorLevel:
 		return slog.LevelWarn
 	case l == zapcore.WarnLevel && slices.ContainsFunc(worthSaying, func(part string) bool { return strings.Contains(message, part) }):
