@@ -285,9 +285,6 @@ func (m *Clustered) standing(ctx context.Context) (string, error) {
 	return fmt.Sprintf("follows %s", v.Leader), nil
 }
 
-// ErrRemoved says that the other controllers have removed this one.
-var ErrRemoved = errors.New("this controller was removed from the cluster: to join again, move its directory away, and run zeekfleet controller join")
-
 // watchStore returns an error when the store of this controller has ended by itself.
 func (m *Clustered) watchStore(ctx context.Context) error {
 	select {
