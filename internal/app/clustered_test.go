@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -203,6 +205,17 @@ func TestThreeControllersServeOneFleet(t *testing.T) {
 		return slices.Equal(roles(list), []string{"leader", "follower", "follower"}) && list.Leader == "c-1" && list.Self == "c-3"
 	})
 
+	for _, m := range []*memberOf{one, three} {
+		content, err := m.api.Backup(t.Context())
+		if err != nil {
+			t.Fatalf("%s: %v", m.set.Name, err)
+		}
+		if n, err := io.Copy(io.Discard, content); err != nil || n == 0 {
+			t.Errorf("%s: a backup with %d bytes, %v", m.set.Name, n, err)
+		}
+		content.Close()
+	}
+
 	three.token("by-three")
 	if got := two.tokens(); !slices.Equal(got, []string{"agent/before", "agent/by-three"}) {
 		t.Errorf("controller two has the tokens %q", got)
@@ -212,6 +225,10 @@ func TestThreeControllersServeOneFleet(t *testing.T) {
 		t.Errorf("the first controller ends with %v", err)
 	}
 	two.token("without-one")
+	err := two.api.Lead(t.Context(), "c-1")
+	if p, ok := errors.AsType[*api.Problem](err); !ok || p.Status != http.StatusConflict || !strings.Contains(p.Detail, "controller c-1 cannot lead now") {
+		t.Errorf("a controller that is away is to lead: %v", err)
+	}
 	one.start()
 	one.await("another one that leads", func(list api.Controllers) bool {
 		return list.Leader != "c-1" && list.Leader != "" && list.Term > 1 && len(list.Members) == 3

@@ -259,6 +259,9 @@ func withHealth(one mgmt.ControllerMember, h quorum.Health) mgmt.ControllerMembe
 	return one
 }
 
+// joinTimeout bounds the joining of a controller.
+const joinTimeout = 20 * time.Second
+
 // refused is the error of a request that was not carried out.
 func refused(why access.Why, format string, args ...any) error {
 	return &web.RefusedError{Refusal: access.Refusal{Why: why, Reason: fmt.Sprintf(format, args...)}}
@@ -277,6 +280,9 @@ func (c *members) Join(ctx context.Context, who mgmt.Principal, in api.Controlle
 	if err := c.mayJoin(ctx, in); err != nil {
 		return api.ControllerJoined{}, err
 	}
+	// The token is gone after this. A caller that does not wait must not leave half a controller.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), joinTimeout)
+	defer cancel()
 	answer, err := t.Authority.Ask(ctx, who, access.JoinController{Token: in.Token, Name: in.Name, Hosts: in.Hosts, Clock: in.Clock})
 	if err != nil {
 		return api.ControllerJoined{}, err
@@ -299,7 +305,11 @@ func (c *members) Join(ctx context.Context, who mgmt.Principal, in api.Controlle
 	}
 	if !out.External {
 		if err := c.add(ctx, in, &out); err != nil {
-			c.m.engine.Withdraw(ctx, in.Name)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+			defer cancel()
+			if failed := c.m.engine.Withdraw(ctx, in.Name); failed != nil {
+				c.m.log.Warn("remove a controller that could not join: zeekfleet controller remove", "controller", in.Name, "err", failed)
+			}
 			return out, err
 		}
 	}
@@ -472,6 +482,10 @@ func (c *members) HandOver(ctx context.Context, who mgmt.Principal, to string) e
 	case len(c.all()) == 1:
 		return refused(access.Conflict, "there is no other controller")
 	}
+	c.ask(ctx) // who has just come counts
+	if one := c.member(ctx, to); one.Role == mgmt.ControllerAway || one.Role == mgmt.ControllerLearns {
+		return refused(access.Conflict, "controller %s cannot lead now: %s", to, cmp.Or(one.Err, "it has no vote yet"))
+	}
 	t.Audit.Record(mgmt.AuditRecord{
 		Who: who.Name, Role: who.Role, Source: who.Source, Request: access.LeadController.Name, Subject: cmp.Or(to, "any other controller"), Outcome: mgmt.AuditDone,
 	})
@@ -483,6 +497,19 @@ func (c *members) HandOver(ctx context.Context, who mgmt.Principal, to string) e
 
 // handOverTime bounds the time in which a term ends that was handed over.
 const handOverTime = 10 * time.Second
+
+// member returns how a controller is. The zero value stands for one that is not known.
+func (c *members) member(ctx context.Context, name string) mgmt.ControllerMember {
+	r, err := c.Report(ctx)
+	if err != nil {
+		return mgmt.ControllerMember{}
+	}
+	at := slices.IndexFunc(r.Members, func(m mgmt.ControllerMember) bool { return m.Name == name })
+	if at < 0 {
+		return mgmt.ControllerMember{}
+	}
+	return r.Members[at]
+}
 
 // pause waits, or until ctx is done.
 func pause(ctx context.Context, d time.Duration) {

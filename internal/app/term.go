@@ -75,6 +75,7 @@ func (m *Clustered) openTerm(ctx context.Context, lead quorum.Lead, fence quorum
 	if err = t.openAlerts(m.set, m.log, m.keeping(fence)); err == nil {
 		t.daemon = daemon.NewController(t.ControllerConfig)
 		api := t.webConfig(t.daemon)
+		api.Backup = m.members.Backup
 		api.Leads = m.leads
 		t.api, err = web.New(api)
 	}
