@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,5 +139,27 @@ func TestPortOfAStoreStays(t *testing.T) {
 	one.start()
 	if got := one.tokens(); len(got) != 1 {
 		t.Errorf("the controller has the tokens %q", got)
+	}
+}
+
+// Who hands over ends the requests of its term, and answers this one.
+func TestHandingOverIsAnswered(t *testing.T) {
+	ports := reserve(t)
+	one, two := newMember(t, ports, 1), newMember(t, ports, 2)
+	one.start()
+	two.join(one)
+	two.start()
+	two.await("itself with a vote", func(list api.Controllers) bool {
+		return slices.Equal(roles(list), []string{"leader", "follower"})
+	})
+	leads, follows := one, two
+	for round := range 4 {
+		if err := leads.api.Lead(t.Context(), follows.set.Name); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		leads, follows = follows, leads
+		for _, m := range []*memberOf{leads, follows} {
+			m.await("another one that leads", func(list api.Controllers) bool { return list.Leader == leads.set.Name })
+		}
 	}
 }

@@ -5,6 +5,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -489,14 +490,12 @@ func (c *members) HandOver(ctx context.Context, who mgmt.Principal, to string) e
 	t.Audit.Record(mgmt.AuditRecord{
 		Who: who.Name, Role: who.Role, Source: who.Source, Request: access.LeadController.Name, Subject: cmp.Or(to, "any other controller"), Outcome: mgmt.AuditDone,
 	})
-	// The request ends with the term. Its answer does not.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handOverTime)
-	defer cancel()
-	return c.m.leading.HandOver(ctx)
+	// The term ends all requests in it, with this one.
+	if err := c.m.leading.HandOver(ctx); !errors.Is(err, daemon.ErrTermOver) {
+		return err
+	}
+	return nil
 }
-
-// handOverTime bounds the time in which a term ends that was handed over.
-const handOverTime = 10 * time.Second
 
 // member returns how a controller is. The zero value stands for one that is not known.
 func (c *members) member(ctx context.Context, name string) mgmt.ControllerMember {
