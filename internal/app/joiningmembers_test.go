@@ -92,8 +92,10 @@ func TestOneNameJoinsOnce(t *testing.T) {
 	one := newMember(t, ports, 1)
 	one.start()
 	ended := make(chan error, 2)
-	for i := range 2 {
-		in := joins(t, one.tokenFor("c-2"), "c-2", fmt.Sprint(ports.At(8+i)))
+	asks := []api.ControllerJoin{
+		joins(t, one.tokenFor("c-2"), "c-2", fmt.Sprint(ports.At(8))), joins(t, one.tokenFor("c-2"), "c-2", fmt.Sprint(ports.At(9))),
+	}
+	for _, in := range asks {
 		go func() {
 			_, err := one.api.JoinController(t.Context(), in)
 			ended <- err
