@@ -27,6 +27,9 @@ type announced struct {
 	Hosts []string
 	// Peer is the URL of its store. It is empty if the site runs the store.
 	Peer string
+	// StoreKey is the fingerprint of the key that its store shows. It is empty if the site runs
+	// the store.
+	StoreKey string
 }
 
 // announced1 is form 1 of an announcement.
@@ -38,11 +41,13 @@ type announced1 struct {
 	Agents  []string `json:"agents"`
 	Hosts   []string `json:"hosts"`
 	Peer    string   `json:"peer"`
+	// StoreKey is absent if the site runs the store.
+	StoreKey string `json:"store_key,omitempty"`
 }
 
 func (a announced) encode() []byte {
 	return form.Encode(announced1{
-		Version: 1, Name: a.Name, Program: a.Program, Clients: orEmpty(a.Clients), Agents: orEmpty(a.Agents), Hosts: orEmpty(a.Hosts), Peer: a.Peer,
+		Version: 1, Name: a.Name, Program: a.Program, Clients: orEmpty(a.Clients), Agents: orEmpty(a.Agents), Hosts: orEmpty(a.Hosts), Peer: a.Peer, StoreKey: a.StoreKey,
 	})
 }
 
@@ -65,7 +70,7 @@ func decodeAnnounced(name string, text []byte) (announced, error) {
 	if err != nil {
 		return announced{}, fmt.Errorf("what controller %s says of itself: %w", name, err)
 	}
-	return announced{Name: f.Name, Program: f.Program, Clients: f.Clients, Agents: f.Agents, Hosts: f.Hosts, Peer: f.Peer}, nil
+	return announced{Name: f.Name, Program: f.Program, Clients: f.Clients, Agents: f.Agents, Hosts: f.Hosts, Peer: f.Peer, StoreKey: f.StoreKey}, nil
 }
 
 // announcements reads what all controllers say of themselves. It leaves out what cannot be
@@ -83,10 +88,10 @@ func announcements(texts map[string][]byte) (list []announced, failed error) {
 }
 
 // announces returns what a controller says of itself. Its ports must be open.
-func announces(set settings.Controller, c *Controller, version, peer string) announced {
+func announces(set settings.Controller, c *Controller, version, peer, storeKey string) announced {
 	host := advertised(set)
 	return announced{
-		Name: set.Name, Program: version, Hosts: certifiedHosts(set), Peer: peer,
+		Name: set.Name, Program: version, Hosts: certifiedHosts(set), Peer: peer, StoreKey: storeKey,
 		Clients: []string{hostPort(host, c.WebSocket)}, Agents: []string{hostPort(host, c.Broker)},
 	}
 }
@@ -147,6 +152,7 @@ func peerListen(set settings.Controller) string {
 // change, until ctx is done.
 func (m *Clustered) watchAnnounced(ctx context.Context, seen func([]announced)) error {
 	return m.engine.WatchAnnounced(ctx, func(texts map[string][]byte) {
+		m.stores.know(texts)
 		list, err := announcements(texts)
 		if err != nil {
 			m.log.Warn("a controller is not known to this one", "err", err)

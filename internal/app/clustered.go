@@ -59,6 +59,7 @@ type Clustered struct {
 	leading  *daemon.Leading
 	relay    *relay.Relay
 	members  *members
+	stores   stores
 	// term is that which runs and serves, or nil.
 	term atomic.Pointer[term]
 	// readdressed has something when the addresses of controllers may have changed.

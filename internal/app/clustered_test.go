@@ -4,6 +4,8 @@ package app_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +22,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/member"
 	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/porttest"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
@@ -252,6 +255,37 @@ func TestThreeControllersServeOneFleet(t *testing.T) {
 	gone.stop = nil
 	leads.await("two controllers", func(list api.Controllers) bool { return len(list.Members) == 2 })
 	leads.token("without-one-for-ever")
+
+	if got := leads.storeAnswers(two); got != http.StatusOK {
+		t.Errorf("a store answers a member with status %d", got)
+	}
+	if got := leads.storeAnswers(gone); got != http.StatusForbidden {
+		t.Errorf("a store answers a controller that was removed with status %d", got)
+	}
+}
+
+// storeAnswers returns how the store of the controller answers one that has the certificate of
+// another one.
+func (m *memberOf) storeAnswers(asks *memberOf) int {
+	m.t.Helper()
+	place, err := member.Load(asks.set.Directory)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair(place.Certificate, place.Key)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(place.CA)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: pool}}
+	defer transport.CloseIdleConnections()
+	answer, err := (&http.Client{Transport: transport}).Get(fmt.Sprintf("https://127.0.0.1:%d/version", m.set.Cluster.Peer.Port))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	answer.Body.Close()
+	return answer.StatusCode
 }
 
 // A controller that joins hides no state of its own.

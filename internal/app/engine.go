@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 
 	"github.com/zeekfleet/zeekfleet/internal/member"
@@ -26,5 +27,8 @@ type engineOptions struct {
 	force bool
 	// onRemoved is called when the others have removed this controller.
 	onRemoved func()
-	log       *slog.Logger
+	// trusted returns an error if a certificate is not that of a store of this cluster. Nil
+	// means that the authority of the stores alone decides.
+	trusted func(*x509.Certificate) error
+	log     *slog.Logger
 }

@@ -21,7 +21,7 @@ import (
 func openEngine(ctx context.Context, set settings.Controller, o engineOptions) (engine, error) {
 	cfg := etcdstore.Config{
 		Name: set.Name, Prefix: o.place.Prefix, Quota: int64(set.Cluster.QuotaMegabytes) << 20,
-		Heartbeat: set.Cluster.Heartbeat, Election: set.Cluster.Election, Force: o.force, OnRemoved: o.onRemoved, Logger: o.log,
+		Heartbeat: set.Cluster.Heartbeat, Election: set.Cluster.Election, Force: o.force, OnRemoved: o.onRemoved, Trusted: o.trusted, Logger: o.log,
 	}
 	if site := set.Cluster.Etcd; len(site.Endpoints) > 0 {
 		cfg.Endpoints, cfg.Prefix = site.Endpoints, strings.TrimSuffix(site.Prefix, "/")+"/"

@@ -89,7 +89,11 @@ func (c *members) run(ctx context.Context) error {
 
 // announce says to the others what this controller is.
 func (c *members) announce(ctx context.Context) {
-	says := announces(c.m.set, &c.m.base, c.m.how.Version, c.m.place.URL)
+	key, err := ownStoreKey(c.m.place)
+	if err != nil {
+		c.m.log.Warn("the key of this controller's store", "err", err)
+	}
+	says := announces(c.m.set, &c.m.base, c.m.how.Version, c.m.place.URL, key)
 	for {
 		err := c.m.engine.Announce(ctx, says.Name, says.encode())
 		if err == nil || ctx.Err() != nil {
@@ -299,8 +303,18 @@ func (c *members) Join(ctx context.Context, who mgmt.Principal, in api.Controlle
 		Cluster: joined.Cluster, Prefix: c.m.prefix(), Authorities: string(joined.Authorities), External: c.m.external(),
 		Members: []api.ControllerMember{}, Initial: []api.StoreMember{},
 	}
+	key := ""
+	if !out.External {
+		public, err := identity.ReadRequest([]byte(in.PeerKey))
+		if err == nil {
+			key, err = storeKey(public)
+		}
+		if err != nil {
+			return out, err
+		}
+	}
 	// It is announced before it is added: then nobody revokes its certificate meanwhile.
-	says := announced{Name: in.Name, Clients: in.Clients, Agents: in.Agents, Hosts: in.Hosts, Peer: in.Peer}
+	says := announced{Name: in.Name, Clients: in.Clients, Agents: in.Agents, Hosts: in.Hosts, Peer: in.Peer, StoreKey: key}
 	if err := c.m.engine.Announce(ctx, in.Name, says.encode()); err != nil {
 		return out, err
 	}

@@ -45,7 +45,7 @@ func (m *Clustered) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.engine, err = openEngine(ctx, m.set, engineOptions{place: m.place, force: m.how.Force, onRemoved: func() { close(m.removed) }, log: m.log})
+	m.engine, err = openEngine(ctx, m.set, engineOptions{place: m.place, force: m.how.Force, onRemoved: func() { close(m.removed) }, trusted: m.stores.judge, log: m.log})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"cmp"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -64,6 +65,10 @@ type Config struct {
 
 	// OnRemoved is called when this member was removed from the cluster. It may be nil.
 	OnRemoved func()
+
+	// Trusted returns an error if a certificate that the authority of CAFile has signed is not that
+	// of a member any more. It must not wait. Nil means that the authority alone decides.
+	Trusted func(*x509.Certificate) error
 
 	// Logger gets what etcd says. Nil means that nobody does.
 	Logger *slog.Logger

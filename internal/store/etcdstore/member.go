@@ -124,7 +124,7 @@ func (m *member) serve(ln net.Listener, fail func(error)) {
 	mux := http.NewServeMux()
 	mux.Handle("/", etcdhttp.NewPeerHandler(m.server.Logger(), m.server))
 	mux.HandleFunc("GET "+healthPath, m.serveHealth)
-	m.peers = &http.Server{Handler: mux, ReadTimeout: 5 * time.Minute, ErrorLog: log.New(discard{}, "", 0)}
+	m.peers = &http.Server{Handler: m.trusting(mux), ReadTimeout: 5 * time.Minute, ErrorLog: log.New(discard{}, "", 0)}
 	served := make(chan error, 1)
 	go func() { served <- m.peers.Serve(ln) }()
 	go func() {
@@ -151,6 +151,25 @@ func (m *member) serve(ln net.Listener, fail func(error)) {
 		}
 		fail(m.explain(why))
 	}()
+}
+
+// trusting lets only members of the cluster through to a handler.
+func (m *member) trusting(next http.Handler) http.Handler {
+	if m.cfg.Trusted == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+			if err := m.cfg.Trusted(r.TLS.PeerCertificates[0]); err != nil {
+				if m.cfg.Logger != nil { // at debug: who was removed asks without an end
+					m.cfg.Logger.Debug("another store was refused", "addr", r.RemoteAddr, "path", r.URL.Path, "err", err)
+				}
+				http.Error(w, err.Error(), http.StatusForbidden)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 type discard struct{}
