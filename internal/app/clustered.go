@@ -253,7 +253,7 @@ func (m *Clustered) Run(ctx context.Context) error {
 			return daemon.ServeEndpoint(ctx, m.base.ControllerConfig, m.endpoint, m.who)
 		},
 		"requests":            m.relay.Serve,
-		"copies":              m.copies.Run,
+		"copies":              m.copy,
 		"upkeep of the store": m.engine.Run,
 		"store":               m.watchStore,
 		"controllers":         m.members.run,
@@ -301,6 +301,22 @@ func (m *Clustered) watchStore(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// copy keeps the files of this controller equal to what all share. Until they have the latest,
+// it leaves the lead to others.
+func (m *Clustered) copy(ctx context.Context) error {
+	m.leading.SetBehind(true)
+	for ctx.Err() == nil {
+		err := m.copies.CatchUp(ctx)
+		if err == nil {
+			m.leading.SetBehind(false)
+			return m.copies.Run(ctx)
+		}
+		m.log.Debug("what the controllers share is not copied yet", "err", err)
+		pause(ctx, upkeepRetry)
+	}
+	return context.Cause(ctx)
 }
 
 // followAuthority keeps the view of who belongs to the cluster as new as the store.

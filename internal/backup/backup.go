@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -186,10 +187,8 @@ func (c *checker) check(i Item) error {
 		if err := checkName("part", i.Name, parts); err != nil {
 			return err
 		}
-		for _, name := range c.known {
-			if name == i.Name {
-				return fmt.Errorf("the part %s is there twice", i.Name)
-			}
+		if slices.Contains(c.known, i.Name) {
+			return fmt.Errorf("the part %s is there twice", i.Name)
 		}
 		c.part, c.known = i.Name, append(c.known, i.Name)
 	case Entry:
@@ -229,10 +228,8 @@ func (c *checker) whole() error {
 }
 
 func checkName(what, name string, known []string) error {
-	for _, one := range known {
-		if name == one {
-			return nil
-		}
+	if slices.Contains(known, name) {
+		return nil
 	}
 	return fmt.Errorf("the %s %.40q is not known here: a newer zeekfleet has written it; run that zeekfleet, or a later one", what, name)
 }

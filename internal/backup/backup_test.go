@@ -93,7 +93,7 @@ func fill(t testing.TB, path string, entries int) {
 	defer s.Close()
 	rev := store.Revision(0)
 	for i := range entries {
-		value := []byte(fmt.Sprintf(`{"version":1,"number":%d}`, i))
+		value := fmt.Appendf(nil, `{"version":1,"number":%d}`, i)
 		if i%10 == 9 {
 			value = bytes.Repeat([]byte{byte(i), 0, '\n'}, 30_000)
 		}

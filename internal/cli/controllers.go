@@ -146,9 +146,10 @@ func diskText(m api.ControllerMember) string {
 
 // controllersText says in a line of the status which controllers there are.
 func controllersText(list *api.Controllers) string {
-	text := cmp.Or(list.Leader, "none") + " leads"
+	var text strings.Builder
+	text.WriteString(cmp.Or(list.Leader, "none") + " leads")
 	if list.Term > 0 {
-		text += fmt.Sprintf(" in term %d", list.Term)
+		text.WriteString(fmt.Sprintf(" in term %d", list.Term))
 	}
 	others := map[string][]string{}
 	var notes []string
@@ -169,12 +170,12 @@ func controllersText(list *api.Controllers) string {
 		switch names := others[role.name]; len(names) {
 		case 0:
 		case 1:
-			text += "; " + names[0] + " " + role.one
+			text.WriteString("; " + names[0] + " " + role.one)
 		default:
-			text += "; " + few(names) + " " + role.more
+			text.WriteString("; " + few(names) + " " + role.more)
 		}
 	}
-	return strings.Join(append([]string{text}, notes...), "; ")
+	return strings.Join(append([]string{text.String()}, notes...), "; ")
 }
 
 // shownLag is how many entries a store may be behind without a word in the status: one that

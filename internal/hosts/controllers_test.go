@@ -148,9 +148,8 @@ func (f *trio) leader() string {
 
 // load is what users and nodes do all the time.
 type load struct {
-	f    *trio
-	mu   sync.Mutex
-	lost []string // what went wrong
+	f  *trio
+	mu sync.Mutex
 	// tokens are the notes of the deployments, and the instances of the tokens, that were
 	// acknowledged.
 	tokens, deployed []string

@@ -91,7 +91,7 @@ const maxHeader = 64 << 10
 func (c Config) withDefaults() (Config, error) {
 	var errs []error
 	if c.Name == "" || c.Certificate == nil || c.Judge == nil {
-		errs = append(errs, errors.New("Name, Certificate or Judge is missing"))
+		errs = append(errs, errors.New("one of Name, Certificate and Judge is missing"))
 	}
 	fill := func(name string, field *time.Duration, zero time.Duration) {
 		errs = append(errs, fillOne(name, field, zero))

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
@@ -74,11 +75,12 @@ type oneLine []error
 func (l oneLine) Unwrap() []error { return l }
 
 func (l oneLine) Error() string {
-	text := l[0].Error()
+	var text strings.Builder
+	text.WriteString(l[0].Error())
 	for _, err := range l[1:] {
-		text += ": " + err.Error()
+		text.WriteString(": " + err.Error())
 	}
-	return text
+	return text.String()
 }
 
 // connect connects to a controller at an address. The other side must prove that it is that

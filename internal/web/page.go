@@ -221,7 +221,7 @@ func (s pages) fail(p page, v *visit, status int, detail string) {
 func (s pages) write(p page, v *visit, status int, c ui.Content) {
 	f := ui.Frame{Controller: s.cfg.Name, Version: s.cfg.Version, Here: p.section}
 	head := v.w.Header()
-	if report, err := (controllers{s.Server}).report(v.Context()); err == nil && v.who.Role > 0 && len(report.Members) > 1 {
+	if report, err := controllers(s).report(v.Context()); err == nil && v.who.Role > 0 && len(report.Members) > 1 {
 		f.Controllers, f.Others = controllersLine(report), otherSites(report, v.who.conn.Secure)
 		head.Set("Content-Security-Policy", policyFor(f.Others))
 	}

@@ -12,26 +12,27 @@ import (
 
 // controllersLine says in a line which controllers there are, for the foot of each page.
 func controllersLine(r *mgmt.ControllersReport) string {
-	text := fmt.Sprintf("%s leads, term %d", cmp.Or(r.Leader, "No controller"), r.Term)
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("%s leads, term %d", cmp.Or(r.Leader, "No controller"), r.Term))
 	for _, m := range r.Members {
 		switch {
 		case m.Role == mgmt.ControllerAway:
-			text += "; " + m.Name + " is away"
+			text.WriteString("; " + m.Name + " is away")
 		case m.Role == mgmt.ControllerFollows && m.Lag > 0:
-			text += fmt.Sprintf("; %s follows, %d entries behind", m.Name, m.Lag)
+			text.WriteString(fmt.Sprintf("; %s follows, %d entries behind", m.Name, m.Lag))
 		case m.Role == mgmt.ControllerFollows:
-			text += "; " + m.Name + " follows"
+			text.WriteString("; " + m.Name + " follows")
 		case m.Role == mgmt.ControllerLearns:
-			text += "; " + m.Name + " learns"
+			text.WriteString("; " + m.Name + " learns")
 		}
 		for _, alarm := range m.Alarms {
-			text += "; " + m.Name + ": " + alarm
+			text.WriteString("; " + m.Name + ": " + alarm)
 		}
 		if m.Quota > 0 && float64(m.Bytes) > nearlyFull*float64(m.Quota) {
-			text += fmt.Sprintf("; the store of %s is full to %d %%", m.Name, 100*m.Bytes/m.Quota)
+			text.WriteString(fmt.Sprintf("; the store of %s is full to %d %%", m.Name, 100*m.Bytes/m.Quota))
 		}
 	}
-	return text
+	return text.String()
 }
 
 // nearlyFull is the share of its bound from which on pages speak of a store.

@@ -36,7 +36,7 @@ func (s views) status(ctx context.Context, in *struct{}) (*bodyOutput[api.Status
 	}
 	body := clusterStatus(s, snap, now, s.recentCrashes(look, now), reasons, s.toldNodes(ctx))
 	body.Versions = s.versions(ctx)
-	if report, err := (controllers{s.Server}).report(ctx); err == nil && len(report.Members) > 1 {
+	if report, err := controllers(s).report(ctx); err == nil && len(report.Members) > 1 {
 		body.Controllers = new(resources.Controllers(report))
 	}
 	return &bodyOutput[api.Status]{body}, nil
