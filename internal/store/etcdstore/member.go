@@ -37,6 +37,7 @@ type member struct {
 
 	closing atomic.Bool
 	hanging atomic.Bool            // etcd has met what it ends a process for
+	serving atomic.Bool            // server has started
 	said    atomic.Pointer[string] // why the server ends
 	done    chan struct{}          // the goroutines of the member have ended
 }
@@ -64,6 +65,9 @@ func startMember(ctx context.Context, cfg Config, fail func(error)) (*member, er
 	fatal := make(chan string, 1)
 	logger := newZap(cfg.Logger, func(err string) { m.said.Store(&err) }, func(message string) {
 		m.hanging.Store(true)
+		if m.serving.Load() {
+			go m.server.PauseSending() // it takes a lock, which the goroutine that has failed may hold
+		}
 		fail(m.explain(message))
 		select {
 		case fatal <- message:
@@ -121,6 +125,11 @@ func (m *member) make(sc config.ServerConfig) (err error) {
 // serve starts the member. It returns at once.
 func (m *member) serve(ln net.Listener, fail func(error)) {
 	m.server.Start()
+	// A member that has failed must not go on to send heartbeats: the others would wait for it, and
+	// elect nobody, until its process has ended.
+	if m.serving.Store(true); m.hanging.Load() {
+		m.server.PauseSending()
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/", etcdhttp.NewPeerHandler(m.server.Logger(), m.server))
 	mux.HandleFunc("GET "+healthPath, m.serveHealth)
