@@ -20,13 +20,19 @@ import (
 )
 
 // rounds is how often each fault is tried. The documented figures have ten of each:
-// go test ./internal/hosts -run ControllersSurvive -args -rounds 10
+// go test ./internal/hosts -run ControllersSurvive -timeout 30m -args -rounds 10
 var rounds = flag.Int("rounds", 1, "how often each fault of a controller is tried")
 
 // backWithin is the time after which another controller must have answered a change, after a
 // fault of the one that led. It is judged with -rounds 10 and more, on a quiet machine. A
 // machine that is busy with other tests may take longer.
 const backWithin = 5 * time.Second
+
+// pause is how long a controller is paused.
+const pause = 10 * time.Second
+
+// manyTokens is how many tokens the load leaves. A cluster has a limit.
+const manyTokens = 200
 
 // The addresses of the controllers, the sensors and the operator's host.
 var trioAddrs = map[string]string{
@@ -48,6 +54,10 @@ func newTrio(t *testing.T) *trio {
 	t.Helper()
 	f := &trio{t: t, controllers: map[string]string{}}
 	f.hosts, f.cables = newCabledHosts(t, trioAddrs)
+	for _, name := range []string{"c-1", "c-2", "c-3"} {
+		f.hosts[name].mountDisk()
+		f.hosts[name].useClock()
+	}
 	for _, name := range []string{"c-1", "c-2", "c-3"} {
 		flags := " --name " + name + " --listen-address " + trioAddrs[name]
 		f.controllers[name] = "zeekfleet controller --cluster" + flags
@@ -133,6 +143,7 @@ func (f *trio) leader() string {
 	f.t.Helper()
 	var leader string
 	f.await("all controllers agree on one that leads", func() bool {
+		f.supervise()
 		seen := map[string]bool{}
 		for name := range f.controllers {
 			r, err := f.report(name)
@@ -150,35 +161,80 @@ func (f *trio) leader() string {
 type load struct {
 	f  *trio
 	mu sync.Mutex
-	// tokens are the notes of the deployments, and the instances of the tokens, that were
-	// acknowledged.
+	// tokens are the IDs of the tokens, and deployed the notes of the deployments, that were
+	// acknowledged, and were not revoked since.
 	tokens, deployed []string
+	// made counts the tokens that were acknowledged, and revoked are those that are gone again.
+	made    int
+	revoked []string
 	// last is when the latest change was acknowledged that was asked for after the time of
 	// fault.
 	fault atomic.Int64
 	back  atomic.Int64
+	// acknowledged are the times at which tokens were acknowledged.
+	acknowledged []time.Time
+	// failed is what commands said that failed.
+	failed []string
+	// killed counts the nodes that were killed.
+	killed int
 }
 
-// tokenOf finds a token by the instance that it is for.
-func (l *load) token(n int) {
-	name := fmt.Sprintf("later-%d", n)
-	asked := time.Now()
-	_, err := l.f.hosts["ops"].try("zeekfleet token create " + name + " --ttl 24h --json")
-	if err != nil {
-		return // it may have been made, or not
+// token makes a token, and revokes an older one when there are many.
+func (l *load) token(worker string) func(int) {
+	return func(n int) {
+		name := fmt.Sprintf("later-%s-%d", worker, n)
+		asked := time.Now()
+		out, err := l.f.hosts["ops"].try("zeekfleet token create " + name + " --ttl 24h --json")
+		if err != nil {
+			l.fails(err) // it may have been made, or not
+			return
+		}
+		now := time.Now()
+		if fault := l.fault.Load(); fault != 0 && asked.UnixNano() > fault {
+			l.back.CompareAndSwap(0, now.UnixNano())
+		}
+		var made struct{ ID string }
+		if err := json.Unmarshal([]byte(out), &made); err != nil {
+			l.fails(fmt.Errorf("%w: %s", err, out))
+			return
+		}
+		if old := l.tokenWasMade(made.ID, now); old != "" {
+			if _, err := l.f.hosts["ops"].try("zeekfleet token revoke " + old); err != nil {
+				l.fails(err) // it may have been revoked, or not
+				return
+			}
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.revoked = append(l.revoked, old)
+		}
 	}
-	if fault := l.fault.Load(); fault != 0 && asked.UnixNano() > fault {
-		l.back.CompareAndSwap(0, time.Now().UnixNano())
-	}
+}
+
+// tokenWasMade keeps that a token was acknowledged, and returns one that is to be revoked.
+func (l *load) tokenWasMade(id string, now time.Time) (old string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.tokens = append(l.tokens, name)
+	l.made++
+	l.tokens = append(l.tokens, id)
+	l.acknowledged = append(l.acknowledged, now)
+	if len(l.tokens) > manyTokens {
+		old, l.tokens = l.tokens[0], l.tokens[1:]
+	}
+	return old
 }
 
-// trioFile is a cluster file. Each deployment changes an option, for which no node restarts.
+// fails keeps why a command failed.
+func (l *load) fails(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failed = append(l.failed, err.Error())
+}
+
+// trioFile is a cluster file. Each one has another environment for worker-2, which restarts. Nothing
+// changes for the manager and the proxy. The load kills worker-1.
 func trioFile(n int) string {
 	return fmt.Sprintf("[instances]\ns-1\ns-2\n[manager]\ninstance = s-1\nrole = manager\n[worker-1]\ninstance = s-1\nrole = worker\n"+
-		"[worker-2]\ninstance = s-2\nrole = worker\nenv = ROUND=%d\n", n)
+		"[proxy]\ninstance = s-2\nrole = proxy\n[worker-2]\ninstance = s-2\nrole = worker\nenv = ROUND=%d\n", n)
 }
 
 // deploy deploys another cluster file.
@@ -190,6 +246,7 @@ func (l *load) deploy(n int) {
 	}
 	note := fmt.Sprintf("round-%d", n)
 	if _, err := l.f.hosts["ops"].try("zeekfleet deploy " + path + " --yes --note " + note); err != nil {
+		l.fails(err)
 		return
 	}
 	l.mu.Lock()
@@ -197,14 +254,26 @@ func (l *load) deploy(n int) {
 	l.deployed = append(l.deployed, note)
 }
 
-// run makes the load until ctx is done.
-func (l *load) run(ctx context.Context) {
+// job is what the load does again and again. The numbers begin with 1.
+type job struct {
+	do    func(int)
+	pause time.Duration
+}
+
+// changes are what users do.
+func (l *load) changes() []job {
+	jobs := []job{{l.deploy, time.Second}}
+	for _, worker := range []string{"a", "b", "c"} { // one may wait for a controller that is away
+		jobs = append(jobs, job{l.token(worker), 150 * time.Millisecond})
+	}
+	return jobs
+}
+
+// run does the jobs until ctx is done.
+func (l *load) run(ctx context.Context, jobs ...job) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	for _, one := range []struct {
-		do    func(int)
-		pause time.Duration
-	}{{l.token, 50 * time.Millisecond}, {l.deploy, time.Second}} {
+	for _, one := range jobs {
 		all.Go(func() {
 			for n := 1; ctx.Err() == nil; n++ {
 				one.do(n)
@@ -221,6 +290,8 @@ func (l *load) run(ctx context.Context) {
 type fault struct {
 	name string
 	do   func(f *trio, victim string) (mend func())
+	// lasts says that the fault need not end the lead. It lasts for so many acknowledged changes.
+	lasts int
 }
 
 func faults() []fault {
@@ -235,27 +306,35 @@ func faults() []fault {
 			return func() { f.cables[victim].set(quality{}) }
 		}
 	}
-	return []fault{
-		{"killed", func(f *trio, victim string) func() {
+	list := []fault{
+		{name: "killed", do: func(f *trio, victim string) func() {
 			f.hosts[victim].cmd.Process.Kill()
 			f.hosts[victim].cmd.Wait()
 			f.hosts[victim].cmd = nil
 			return func() { f.hosts[victim].start(f.controllers[victim]) }
 		}},
-		{"paused for 10 s", func(f *trio, victim string) func() {
+		{name: "paused for 10 s", do: func(f *trio, victim string) func() {
 			signal(f, victim, unix.SIGSTOP)
-			resume := time.AfterFunc(10*time.Second, func() { signal(f, victim, unix.SIGCONT) })
+			began := time.Now()
+			resume := time.AfterFunc(pause, func() { signal(f, victim, unix.SIGCONT) })
 			return func() {
 				if resume.Stop() {
-					time.Sleep(time.Until(time.Now()))
+					time.Sleep(time.Until(began.Add(pause)))
 					signal(f, victim, unix.SIGCONT)
 				}
 			}
 		}},
-		{"cut off", cutting(quality{cut: true})},
-		{"cut off, and heard", cutting(quality{deaf: true})},
-		{"cut off, and hearing", cutting(quality{mute: true})},
+		{name: "cut off", do: cutting(quality{cut: true})},
+		{name: "cut off, and heard", do: cutting(quality{deaf: true})},
+		{name: "cut off, and hearing", do: cutting(quality{mute: true})},
+		{name: "full", do: (*trio).fillDisk, lasts: changesWhileFull},
 	}
+	if *clocks {
+		list = append(list,
+			fault{name: "an hour ahead", do: shiftingClock("+"), lasts: manyChanges},
+			fault{name: "an hour behind", do: shiftingClock("-"), lasts: manyChanges})
+	}
+	return list
 }
 
 // TestControllersSurvive does to the controller that leads what can happen to a machine, while
@@ -269,8 +348,9 @@ func TestControllersSurvive(t *testing.T) {
 	var loading sync.WaitGroup
 	defer loading.Wait()
 	defer stop()
-	loading.Go(func() { l.run(ctx) })
-	f.await("the load has begun", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return len(l.tokens) > 2 && len(l.deployed) > 0 })
+	loading.Go(func() { l.run(ctx, append(l.changes(), job{l.killNode, 3 * time.Second})...) })
+	l.awaitBegun()
+	steady := f.steadyNodes()
 	took := map[string][]time.Duration{}
 	for round := range *rounds {
 		for _, one := range faults() {
@@ -279,6 +359,11 @@ func TestControllersSurvive(t *testing.T) {
 				took[one.name] = append(took[one.name], l.survive(one))
 			})
 		}
+		t.Run(fmt.Sprintf("a follower passes zeek-client on %d", round+1), func(t *testing.T) {
+			f.t = t
+			const name = "killed, asked in the protocol of zeek-client"
+			took[name] = append(took[name], l.surviveAsZeekClient())
+		})
 	}
 	f.t = t
 	stop()
@@ -292,6 +377,21 @@ func TestControllersSurvive(t *testing.T) {
 		}
 	}
 	l.check()
+	f.checkSensors(l)
+	f.checkLogs()
+	if now := f.steadyNodes(); !maps.Equal(steady, now) {
+		t.Errorf("nodes that nobody has changed were %v, and are %v", steady, now)
+	}
+}
+
+// awaitBegun waits until changes are acknowledged.
+func (l *load) awaitBegun() {
+	l.f.t.Helper()
+	l.f.await("the load has begun", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.tokens) > 2 && len(l.deployed) > 0
+	})
 }
 
 // survive does one fault to the controller that leads, and returns how long no change was
@@ -307,6 +407,9 @@ func (l *load) survive(one fault) time.Duration {
 	f.await("a change is acknowledged again", func() bool { return l.back.Load() != 0 })
 	took := time.Unix(0, l.back.Load()).Sub(began).Round(time.Millisecond)
 	l.fault.Store(0)
+	if one.lasts > 0 {
+		took = l.longestPause(began, one.lasts)
+	}
 	mend()
 	f.leader()
 	f.t.Logf("%s was %s: management was back after %v", victim, one.name, took)
@@ -316,11 +419,24 @@ func (l *load) survive(one fault) time.Duration {
 // check compares what was acknowledged with what there is.
 func (l *load) check() {
 	f := l.f
-	f.t.Logf("%d tokens and %d deployments were acknowledged", len(l.tokens), len(l.deployed))
+	f.t.Logf("%d tokens, %d revocations and %d deployments were acknowledged, %d commands failed, and %d nodes were killed", l.made, len(l.revoked), len(l.deployed), len(l.failed), l.killed)
+	kinds := map[string]int{}
+	for _, why := range l.failed {
+		_, text, _ := strings.Cut(why, ": exit status")
+		kinds[text]++
+	}
+	for text, n := range kinds {
+		f.t.Logf("%d times a command failed: %s", n, strings.TrimSpace(text))
+	}
 	tokens := f.hosts["ops"].run("zeekfleet token list --json")
 	for _, name := range l.tokens {
-		if !strings.Contains(tokens, `"agent/`+name+`"`) {
-			f.t.Errorf("the token for %s was acknowledged, and is lost", name)
+		if !strings.Contains(tokens, `"`+name+`"`) {
+			f.t.Errorf("the token %s was acknowledged, and is lost", name)
+		}
+	}
+	for _, name := range l.revoked {
+		if strings.Contains(tokens, `"`+name+`"`) {
+			f.t.Errorf("the token %s was revoked, and is there again", name)
 		}
 	}
 	history := f.hosts["ops"].run("zeekfleet history --limit 10000 -o json")

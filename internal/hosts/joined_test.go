@@ -43,7 +43,9 @@ type host struct {
 	home string
 	log  string
 	env  []string
-	cmd  *exec.Cmd // the daemon; nil while it does not run
+	// program is another program for the daemon. Empty means program.
+	program string
+	cmd     *exec.Cmd // the daemon; nil while it does not run
 }
 
 // newHosts makes hosts with these addresses on one network.
@@ -116,6 +118,9 @@ func (h *host) start(line string) {
 	}
 	defer log.Close()
 	h.cmd = h.command(line)
+	if h.program != "" {
+		h.cmd.Path = h.program
+	}
 	h.cmd.Stdout, h.cmd.Stderr = log, log
 	if err := h.ns.in(h.cmd.Start); err != nil {
 		h.t.Fatal(err)
