@@ -99,7 +99,7 @@ func (t *turn) raised(ev Done, c call) {
 		t.again(raising, 0)
 	case ev.How == OK:
 		t.own.Term = max(t.own.Term, c.term)
-		t.again(raising, 0)
+		t.again(raising, t.cfg.Renew) // an agent that lies must not make the store write all the time
 	default:
 		t.retry(raising)
 	}
