@@ -112,7 +112,9 @@ func (h *host) useClock() {
 	}
 }
 
-// shiftingClock shifts the clock of a controller by an hour.
+// shiftingClock shifts the clock of a controller by an hour. A controller that leads an hour behind
+// refuses certificates that were made less than an hour ago, so users wait until its clock is
+// right: -clock fails there at the moment.
 func shiftingClock(sign string) func(*trio, string) func() {
 	return func(f *trio, victim string) func() {
 		path := filepath.Join(f.hosts[victim].home, clockFile)

@@ -331,8 +331,8 @@ func faults() []fault {
 	}
 	if *clocks {
 		list = append(list,
-			fault{name: "an hour ahead", do: shiftingClock("+"), lasts: manyChanges},
-			fault{name: "an hour behind", do: shiftingClock("-"), lasts: manyChanges})
+			fault{name: "an hour ahead", do: shiftingClock("+"), lasts: changesWhileFull},
+			fault{name: "an hour behind", do: shiftingClock("-"), lasts: changesWhileFull})
 	}
 	return list
 }

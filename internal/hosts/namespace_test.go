@@ -70,7 +70,22 @@ func removeLeftovers() error {
 		ns := filepath.Base(path)
 		pid, _, _ := strings.Cut(strings.TrimPrefix(ns, namespacePrefix), "-")
 		if _, err := os.Stat(filepath.Join("/proc", pid)); errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, namespace(ns).remove())
+			errs = append(errs, namespace(ns).remove(), unmountDisks(ns))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// unmountDisks unmounts the disks of the host in a namespace. They have its name.
+func unmountDisks(ns string) error {
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for line := range strings.Lines(string(mounts)) {
+		if fields := strings.Fields(line); len(fields) > 2 && fields[0] == ns && fields[2] == "tmpfs" {
+			errs = append(errs, unix.Unmount(fields[1], unix.MNT_DETACH))
 		}
 	}
 	return errors.Join(errs...)
