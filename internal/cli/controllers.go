@@ -236,14 +236,21 @@ func (f Controlling) Lead(ctx context.Context, name string) int {
 	})
 }
 
-// handOver makes the controller that leads hand over, and returns the one that leads then.
+// handOver makes the controller that leads hand over, and returns the one that leads then. The
+// end of a term may cut the answer off. So a request without an answer is made again if the same
+// controller leads.
 func (f Controlling) handOver(ctx context.Context, c *api.Client, from, to string) (string, error) {
-	if err := c.Lead(ctx, to); err != nil {
-		return "", err
-	}
 	ctx, cancel := context.WithTimeoutCause(ctx, handOverTime, errors.New("no other controller has taken the lead: see zeekfleet controllers"))
 	defer cancel()
+	var asked bool
 	for {
+		if !asked {
+			err := c.Lead(ctx, to)
+			if _, refused := errors.AsType[*api.Problem](err); refused {
+				return "", err
+			}
+			asked = err == nil
+		}
 		list, err := f.look(ctx, c)
 		switch {
 		case err == nil && list.Leader != "" && list.Leader != from:
