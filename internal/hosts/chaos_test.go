@@ -27,9 +27,6 @@ import (
 // changesWhileFull is for how many acknowledged changes a disk stays full.
 const changesWhileFull = 60
 
-// manyChanges is for how many acknowledged changes a fault lasts that need not end the lead.
-const manyChanges = 25
-
 // diskSize is the size of a controller's disk. The store takes about 130 MB of it at once.
 const diskSize = "400m"
 
