@@ -1,8 +1,10 @@
 package daemon
 
 import (
+	"bufio"
 	"log/slog"
 	"net"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -32,6 +34,10 @@ func TestNodeThatHangsUpAsItEndsIsNotMissed(t *testing.T) {
 		for range 3 { // with the third attempt, the first two have been told of
 			conn, err := ln.Accept()
 			if err != nil {
+				t.Fatal(err)
+			}
+			// A close before the request has come is a reset, as of a node that starts.
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
 				t.Fatal(err)
 			}
 			conn.Close()
