@@ -42,6 +42,8 @@ type members struct {
 	live   []string
 	health []quorum.Health
 	asked  time.Time
+	// answered is when the store last had a majority for an answer.
+	answered time.Time
 	// changed is closed when the next Report may differ.
 	changed chan struct{}
 	// nudged has something when the stores are to be asked at once.
@@ -58,6 +60,8 @@ const (
 	healthEvery  = 5 * time.Second
 	healthWait   = 2 * time.Second
 	promoteEvery = 500 * time.Millisecond
+	// majorityLost is after what time without an answer of the store nobody is said to lead.
+	majorityLost = 2*healthEvery + healthWait
 )
 
 // run keeps what is known of the controllers until ctx is done.
@@ -155,7 +159,7 @@ func (c *members) ask(ctx context.Context) {
 		c.store = store
 	}
 	if liveErr == nil {
-		c.live = live
+		c.live, c.answered = live, time.Now()
 	}
 	if healthErr == nil {
 		c.health = health
@@ -212,6 +216,9 @@ func (c *members) Report(context.Context) (*mgmt.ControllersReport, error) {
 	view := c.m.leading.View()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.answered.IsZero() && time.Since(c.answered) > majorityLost {
+		view.Leader, view.Since = "", time.Time{} // nobody can lead without a majority
+	}
 	r := &mgmt.ControllersReport{
 		Term: view.Term, Leader: view.Leader, Since: view.Since, Self: c.m.set.Name, External: c.m.external(),
 	}

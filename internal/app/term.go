@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ func (m *Clustered) lead(ctx context.Context, lead quorum.Lead) error {
 	m.term.Store(t)
 	m.raised(m.leading.View())
 	m.log.Info("this controller leads", "term", lead.Term, "after", time.Since(began).Round(time.Millisecond))
-	return t.run(ctx)
+	return t.run(ctx, func() { m.term.Store(nil) })
 }
 
 // closeTerm ends the service of a term. The ports go on.
@@ -86,14 +87,37 @@ func (m *Clustered) openTerm(ctx context.Context, lead quorum.Lead, fence quorum
 	return t, nil
 }
 
-// run runs the term and its HTTP API.
-func (t *term) run(ctx context.Context) error {
+// lastRequests bounds the time for the requests that a term has taken when it ends in good
+// order. The lead goes on for a little longer.
+const lastRequests = 1500 * time.Millisecond
+
+// run runs the term and its HTTP API. When it ends in good order, it first answers the requests
+// that it has taken; retire must send further ones to the controller that leads next.
+func (t *term) run(ctx context.Context, retire func()) error {
 	var serving sync.WaitGroup
 	defer serving.Wait()
-	ctx, stop := context.WithCancelCause(ctx)
+	inner, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
-	serving.Go(func() { stop(t.api.Serve(ctx)) })
-	return t.daemon.Run(ctx)
+	serving.Go(func() { stop(t.api.Serve(inner)) })
+	serving.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-inner.Done():
+			return
+		}
+		if errors.Is(context.Cause(ctx), daemon.ErrInOrder) {
+			retire()
+			timer := time.NewTimer(lastRequests)
+			defer timer.Stop()
+			select {
+			case <-t.api.Retire():
+			case <-timer.C:
+			case <-inner.Done():
+			}
+		}
+		stop(context.Cause(ctx))
+	})
+	return t.daemon.Run(inner)
 }
 
 // others returns the other controllers. The store says who they are: another controller may

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -13,9 +14,11 @@ import (
 // keepHappenings writes what happens into the controller's log, and asks agents to tell more,
 // until ctx is done.
 func (c *controllerShell) keepHappenings(ctx context.Context) error {
-	c.cfg.Happenings.Record(mgmt.Happening{
-		Time: time.Now(), Kind: mgmt.HappenedController, Cause: strings.TrimSpace("the controller has started " + c.cfg.Version),
-	})
+	cause := strings.TrimSpace("the controller has started " + c.cfg.Version)
+	if c.cfg.Term > 0 {
+		cause = fmt.Sprintf("controller %s leads, in term %d", c.cfg.Core.Rules.Controller.Name, c.cfg.Term)
+	}
+	c.cfg.Happenings.Record(mgmt.Happening{Time: time.Now(), Kind: mgmt.HappenedController, Cause: cause})
 	return c.cfg.Happenings.Run(ctx, func(a happenings.Ask) {
 		topic := c.cfg.AgentTopics + "/" + string(a.Instance)
 		c.endpoint.PublishTo(string(a.Peer), topic, codec.Encode(mgmt.HappeningsWanted{Log: a.Log, After: a.After}))

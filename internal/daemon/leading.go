@@ -22,6 +22,9 @@ var (
 	ErrNotLeading = errors.New("this controller does not lead")
 	// ErrTermOver is the cause of the end of a term's context. The error says why, too.
 	ErrTermOver = errors.New("the term of this controller is over")
+	// ErrInOrder is part of that cause if the controller leads until the term has closed, for
+	// two seconds at most.
+	ErrInOrder = errors.New("it ends in good order")
 )
 
 // LeadingConfig has the parts and the settings of Leading. Name, Engine and Run are required.
@@ -212,7 +215,7 @@ func (l *Leading) perform(ctx context.Context, effect leading.Effect) (*leading.
 		l.open(e.Lead)
 	case leading.Depose:
 		l.cfg.Logger.Info("the term of this controller ends", "why", e.Why)
-		l.endTerm(fmt.Errorf("%w: %s", ErrTermOver, e.Why)) // there is one term at a time
+		l.endTerm(causeOf(e)) // there is one term at a time
 	case leading.Changed:
 		l.changed(e.View)
 	case leading.Note:
@@ -223,6 +226,20 @@ func (l *Leading) perform(ctx context.Context, effect leading.Effect) (*leading.
 		l.call(effect)
 	}
 	return nil, nil
+}
+
+// termOver is the cause of the end of a term.
+type termOver struct {
+	why     string
+	inOrder bool
+}
+
+func causeOf(e leading.Depose) error { return &termOver{e.Why, e.InOrder} }
+
+func (t *termOver) Error() string { return ErrTermOver.Error() + ": " + t.why }
+
+func (t *termOver) Is(target error) bool {
+	return target == ErrTermOver || t.inOrder && target == ErrInOrder
 }
 
 // changed publishes who leads.

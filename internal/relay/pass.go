@@ -173,7 +173,7 @@ func (p *passing) attempt(req *http.Request, leader Leader) (*http.Response, err
 		return nil, err
 	}
 	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
-	body := &answered{ReadCloser: answer.Body, end: end, stream: kind == api.ContentEventStream}
+	body := &answered{ReadCloser: answer.Body, ctx: ctx, end: end, stream: kind == api.ContentEventStream}
 	if duplex, ok := answer.Body.(io.ReadWriteCloser); ok && answer.StatusCode == http.StatusSwitchingProtocols {
 		stop := context.AfterFunc(ctx, func() { duplex.Close() })
 		body.end = func() { stop(); end() }
@@ -187,7 +187,10 @@ func (p *passing) attempt(req *http.Request, leader Leader) (*http.Response, err
 // failed answers a request that was not answered.
 func (p *passing) failed(w http.ResponseWriter, req *http.Request, err error) {
 	switch {
+	case req.Context().Err() != nil && p.mayRepeat(req, err): // the caller has gone, or this controller ends
+		noLeader(w, req, "this controller ends: ask another one")
 	case req.Context().Err() != nil:
+		problem(w, http.StatusBadGateway, errUnknown.Error())
 	case errors.Is(err, errNoLeader):
 		p.cfg.Logger.Warn("no controller that leads could be asked", "err", p.last)
 		noLeader(w, req, "no controller leads at the moment, or it cannot be reached: try again")
@@ -247,6 +250,7 @@ func (a *attempted) Close() error {
 // answered is the body of an answer.
 type answered struct {
 	io.ReadCloser
+	ctx    context.Context
 	end    func()
 	stream bool
 }
@@ -255,8 +259,11 @@ type answered struct {
 // another one. Of anything else the reader must see that it is not whole.
 func (a *answered) Read(b []byte) (int, error) {
 	n, err := a.ReadCloser.Read(b)
-	if err != nil && a.stream {
+	switch {
+	case err != nil && a.stream:
 		err = io.EOF
+	case err == io.EOF && context.Cause(a.ctx) == errLeadOver:
+		err = errLeadOver // its end may be that of its controller
 	}
 	return n, err
 }

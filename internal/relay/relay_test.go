@@ -304,12 +304,13 @@ func TestATermThatIsRaisedEndsNothing(t *testing.T) {
 // answer that is cut off breaks.
 func TestStreams(t *testing.T) {
 	h := newHubs(t)
-	more := make(chan string)
+	// Each has a channel of its own: the handler of the first goes on for a moment.
+	texts := map[string]chan string{"/event-stream": make(chan string), "/plain": make(chan string)}
 	l := h.lead("hub-1", 1, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/"+strings.TrimPrefix(r.URL.Path, "/"))
 		for {
 			select {
-			case text := <-more:
+			case text := <-texts[r.URL.Path]:
 				io.WriteString(w, text)
 				http.NewResponseController(w).Flush()
 			case <-r.Context().Done():
@@ -321,6 +322,7 @@ func TestStreams(t *testing.T) {
 	for kind, whole := range map[string]bool{"event-stream": true, "plain": false} {
 		f.Follow(l.Leader)
 		_, br := f.begin("GET", "/"+kind, "")
+		more := texts["/"+kind]
 		more <- "one "
 		answer, err := http.ReadResponse(br, nil)
 		if err != nil {

@@ -67,6 +67,13 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	case routes.parts[pattern]:
 		most = max(most, api.MaxUploadPart)
 	}
+	if !notAwaited(operation) {
+		if !s.retiring.begin() {
+			s.refuseRetired(w, r)
+			return
+		}
+		defer s.retiring.end()
+	}
 	r.Body = http.MaxBytesReader(own, r.Body, int64(most)+1)
 	routes.mux.ServeHTTP(w, r)
 }

@@ -17,6 +17,7 @@ type Server struct {
 	cfg      Config
 	handed   *handed
 	places   places
+	retiring retiring
 	sessions *sessions
 	attempts *attempts
 	streams  *shares

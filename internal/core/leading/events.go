@@ -140,10 +140,12 @@ type (
 	Watch struct{ ID uint64 }
 	// Open begins a term. TermEnded says when it has closed.
 	Open struct{ Lead quorum.Lead }
-	// Depose ends a term.
+	// Depose ends a term. InOrder says that the lead goes on until the term has closed, or for
+	// Config.Close.
 	Depose struct {
-		Token int64
-		Why   string
+		Token   int64
+		Why     string
+		InOrder bool
 	}
 	// Changed says that the View is another one.
 	Changed struct{ View View }
