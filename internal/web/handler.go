@@ -69,7 +69,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !notAwaited(operation) {
 		if !s.retiring.begin() {
-			s.refuseRetired(w, r)
+			refuseRetired(s, w, r)
 			return
 		}
 		defer s.retiring.end()

@@ -54,8 +54,7 @@ func (r *retiring) tell() {
 // Retire makes the server refuse further requests: another controller is about to lead, and
 // answers them. The channel is closed when the requests that the server has taken are
 // answered, but for those that last.
-func (s *Server) Retire() (idle <-chan struct{}) {
-	r := &s.retiring
+func (r *retiring) Retire() (idle <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.retired {
@@ -67,7 +66,7 @@ func (s *Server) Retire() (idle <-chan struct{}) {
 
 // refuseRetired refuses a request because another controller is about to lead. It does not touch the
 // body: whoever has sent the request may send it to that one.
-func (s *Server) refuseRetired(w http.ResponseWriter, r *http.Request) {
+func refuseRetired(s *Server, w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "1")
 	w.Header().Set(api.NoLeaderHeader, "yes")
 	w.Header().Set("Connection", "close")

@@ -14,10 +14,10 @@ import (
 
 // Server serves the HTTP API on connections that others have accepted.
 type Server struct {
+	retiring
 	cfg      Config
 	handed   *handed
 	places   places
-	retiring retiring
 	sessions *sessions
 	attempts *attempts
 	streams  *shares

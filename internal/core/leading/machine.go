@@ -183,7 +183,7 @@ func (t *turn) show() {
 func (t *turn) handOver() {
 	t.rest = t.now.Add(t.cfg.Rest)
 	if t.leads() {
-		t.close("it was asked to hand over")
+		t.endTerm("it was asked to hand over", true)
 		t.resignClosed()
 	}
 }
@@ -194,7 +194,7 @@ func (t *turn) stop() {
 	}
 	t.stopping, t.stopBy = true, t.now.Add(t.cfg.Stop)
 	if t.leads() {
-		t.close("the controller stops")
+		t.endTerm("the controller stops", true)
 		t.resignClosed()
 	}
 }

@@ -38,9 +38,7 @@ func (t *turn) took(ev Done, c call) {
 // depose ends the own term. The lead in the store may go on.
 func (t *turn) depose(why string) { t.endTerm(why, false) }
 
-// close ends the own term in good order.
-func (t *turn) close(why string) { t.endTerm(why, true) }
-
+// endTerm ends the own term, perhaps in good order.
 func (t *turn) endTerm(why string, inOrder bool) {
 	t.own.over, t.own.since = true, t.now
 	if t.now.Sub(t.own.began) >= t.cfg.Sound {
