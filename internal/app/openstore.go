@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/backup"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 	"github.com/zeekfleet/zeekfleet/internal/member"
 	"github.com/zeekfleet/zeekfleet/internal/quorum"
@@ -21,11 +22,11 @@ import (
 
 // The parts of the state that controllers share.
 const (
-	controllerPart = "controller"
-	authorityPart  = "authority"
-	alertsPart     = "alerts"
-	receiversPart  = "receivers"
-	happeningsPart = "happenings"
+	controllerPart = backup.PartController
+	authorityPart  = backup.PartAuthority
+	alertsPart     = backup.PartAlerts
+	receiversPart  = backup.PartReceivers
+	happeningsPart = backup.PartHappenings
 	peersPart      = "peers"
 )
 

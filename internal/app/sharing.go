@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/zeekfleet/zeekfleet/internal/backup"
 	"github.com/zeekfleet/zeekfleet/internal/blob"
 	"github.com/zeekfleet/zeekfleet/internal/notify"
 	"github.com/zeekfleet/zeekfleet/internal/quorum"
@@ -17,7 +18,7 @@ func (m *Clustered) sharing() sharing {
 	of := leadersStore{m, happeningsPart}
 	return sharing{
 		audit: m.copies.ShareAudit, events: m.copies.ShareEvents,
-		identity: store.NewKept(of, "identity", storeTimeout), positions: store.NewKept(of, "positions", storeTimeout),
+		identity: store.NewKept(of, backup.KeyIdentity, storeTimeout), positions: store.NewKept(of, backup.KeyPositions, storeTimeout),
 		archives: blob.Sharing{Put: m.copies.ShareArchive, Remove: m.copies.ForgetArchive},
 	}
 }
@@ -47,7 +48,7 @@ func (l leadersStore) Save(ctx context.Context, changes []store.Change, replaces
 func (m *Clustered) keeping(fence quorum.Fence) alertKeeping {
 	receivers := m.engine.Store(receiversPart, fence)
 	return alertKeeping{
-		alerts:  store.NewKept(m.engine.Store(alertsPart, fence), "state", storeTimeout),
+		alerts:  store.NewKept(m.engine.Store(alertsPart, fence), backup.KeyAlerts, storeTimeout),
 		cursors: func(receiver string) notify.Keep { return store.NewKept(receivers, receiver, storeTimeout) },
 	}
 }

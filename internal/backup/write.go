@@ -6,12 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -91,30 +88,14 @@ func Write(ctx context.Context, w io.Writer, from Source) (Report, error) {
 // WriteFile writes a backup file at a path, for its owner alone. It is there as a whole, or not
 // at all. It replaces no file.
 func WriteFile(ctx context.Context, path string, from Source) (r Report, err error) {
-	if _, err := os.Lstat(path); err == nil {
-		return r, fmt.Errorf("%s is there already: name another file, or move it away", path)
-	}
-	fresh := path + ".new"
-	f, err := durable.Create(fresh, 0o600)
-	if err != nil {
+	if err := durable.CheckAbsent(path); err != nil {
 		return r, err
 	}
-	defer func() {
-		if err != nil {
-			os.Remove(fresh)
-		}
-	}()
-	r, err = Write(ctx, f, from)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return r, err
-	}
-	if err = os.Link(fresh, path); err != nil { // which replaces nothing
-		return r, err
-	}
-	return r, errors.Join(os.Remove(fresh), durable.SyncDir(filepath.Dir(path)))
+	err = durable.WriteNew(path, func(w io.Writer) (err error) {
+		r, err = Write(ctx, w, from)
+		return err
+	})
+	return r, err
 }
 
 // tarSink writes a backup file.

@@ -2,6 +2,8 @@ package durable
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -49,6 +51,37 @@ func write(path string, text []byte, sync func(*os.File) error) error {
 		err = sync(f)
 	}
 	return errors.Join(err, f.Close())
+}
+
+// CheckAbsent returns an error if there is something at path.
+func CheckAbsent(path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s is there already: name another file, or move it away", path)
+	}
+	return nil
+}
+
+// WriteNew makes a file of what fill writes, for its owner alone. The file is there as a whole,
+// or not at all, and replaces nothing. Until then it is at path with ".new" behind it. When
+// WriteNew returns nil, the file outlives a power cut.
+func WriteNew(path string, fill func(io.Writer) error) error {
+	fresh := path + ".new"
+	f, err := Create(fresh, 0o600)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(fresh)
+	err = fill(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(fresh, path); err != nil { // which replaces nothing
+		return err
+	}
+	return errors.Join(os.Remove(fresh), SyncDir(filepath.Dir(path)))
 }
 
 // Create makes a new file at path and opens it for writing. It first removes any
