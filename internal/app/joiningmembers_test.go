@@ -3,6 +3,7 @@
 package app_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/app"
+	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 
 // tokenFor makes the token with which another controller joins.
@@ -83,6 +85,46 @@ func TestTokenOfAControllerOutlivesAMistake(t *testing.T) {
 	}
 	if _, err := one.api.JoinController(t.Context(), joins(t, third, "c-3", fmt.Sprint(ports.At(9)))); err != nil {
 		t.Errorf("after that one was removed: %v", err)
+	}
+}
+
+// The store of a controller that has joined asks the other stores at once who they are.
+func TestStoreOfWhoHasJoinedIsLetThrough(t *testing.T) {
+	ports := reserve(t)
+	one := newMember(t, ports, 1)
+	one.start()
+	for n := range 4 {
+		name := fmt.Sprintf("c-%d", n+2)
+		key, request := asks(t)
+		in := joins(t, one.tokenFor(name), name, fmt.Sprint(ports.At(9)))
+		in.PeerKey = request
+		got, err := one.api.JoinController(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain, err := identity.ReadCerts([]byte(got.PeerCertificate))
+		if err != nil {
+			t.Fatal(err)
+		}
+		authorities, err := identity.ReadCerts([]byte(got.PeerAuthority))
+		if err != nil {
+			t.Fatal(err)
+		}
+		transport := &http.Transport{TLSClientConfig: &tls.Config{
+			RootCAs: identity.Pool(authorities), Certificates: []tls.Certificate{{Certificate: [][]byte{chain[0].Raw}, PrivateKey: key}},
+		}}
+		response, err := (&http.Client{Transport: transport}).Get(fmt.Sprintf("https://127.0.0.1:%d/members", one.set.Cluster.Peer.Port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		transport.CloseIdleConnections()
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("%s: the store answers %s", name, response.Status)
+		}
+		if err := one.api.RemoveController(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

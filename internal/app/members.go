@@ -117,6 +117,7 @@ func (c *members) announced(list []announced) {
 	if t := c.m.term.Load(); t != nil {
 		t.Authority.SetMembers(othersOf(c.m.set.Name, list))
 	}
+	c.stir()
 	nudge(c.m.readdressed)
 	nudge(c.nudged)
 }
@@ -326,7 +327,11 @@ func (c *members) Join(ctx context.Context, who mgmt.Principal, in api.Controlle
 		return out, err
 	}
 	if !out.External {
-		if err := c.add(ctx, in, &out); err != nil {
+		err := c.hear(ctx, in.Name, key)
+		if err == nil {
+			err = c.add(ctx, in, &out)
+		}
+		if err != nil {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 			defer cancel()
 			if failed := c.m.engine.Withdraw(ctx, in.Name); failed != nil {
@@ -340,6 +345,22 @@ func (c *members) Join(ctx context.Context, who mgmt.Principal, in api.Controlle
 	}
 	c.m.log.Info("controller has joined", "controller", in.Name, "peer", in.Peer)
 	return out, nil
+}
+
+// hear waits until this controller has heard what was announced of another one. Its own store
+// lets the store with that key through from then on.
+func (c *members) hear(ctx context.Context, name, key string) error {
+	for {
+		changed := c.Changed()
+		if slices.ContainsFunc(c.all(), func(a announced) bool { return a.Name == name && a.StoreKey == key }) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("what was announced of controller %s: %w", name, context.Cause(ctx))
+		case <-changed:
+		}
+	}
 }
 
 // mayJoin returns a refusal if a controller cannot become a member. Its token is still good

@@ -299,6 +299,8 @@ func (m *member) explain(why string) error {
 		return fmt.Errorf("etcd: the disk of %s is full (%s); free some space, then start this controller again", dir, why)
 	case strings.Contains(why, "permission denied"), strings.Contains(why, "read-only file system"), strings.Contains(why, "input/output error"):
 		return fmt.Errorf("etcd: %s cannot be used (%s); make it readable and writable for this user, then start this controller again", dir, why)
+	case strings.Contains(why, "could not retrieve cluster information"):
+		return errors.New("etcd: no other controller's store has answered, which must say once who the others are: see that one of them runs and that its port for stores (2152) can be reached from here, then start this controller again")
 	case strings.Contains(why, "cluster ID"):
 		return fmt.Errorf("etcd: %s is of another cluster (%s); use the directory of this one, or remove it and join", dir, why)
 	case strings.Contains(why, "WAL"), strings.Contains(why, "wal:"), strings.Contains(why, "snap"), strings.Contains(why, "crc"),

@@ -63,7 +63,7 @@ func (e members) Add(ctx context.Context, url string) (added quorum.Member, all 
 			added, all = fromMember(r.Member), fromMembers(r.Members)
 		}
 		return err
-	})
+	}, rpctypes.ErrMemberNotFound) // the address was removed within this second: etcd would give it the ID that it has banished
 	if err == nil {
 		return added, all, nil
 	}
@@ -84,15 +84,16 @@ func (e members) Add(ctx context.Context, url string) (added quorum.Member, all 
 // them to have been connected for 5 s.
 const settling = 8 * time.Second
 
-// settled calls change until etcd does not say any more that too few members are connected.
-func settled(ctx context.Context, change func() error) error {
+// settled calls change until etcd does not say any more that too few members are connected, and
+// none of the other errors that pass.
+func settled(ctx context.Context, change func() error, passing ...error) error {
 	ctx, cancel := context.WithTimeout(ctx, settling)
 	defer cancel()
 	again := time.NewTicker(settling / 40)
 	defer again.Stop()
 	for {
 		err := change()
-		if !errors.Is(err, rpctypes.ErrUnhealthy) {
+		if passes := func(one error) bool { return errors.Is(err, one) }; !passes(rpctypes.ErrUnhealthy) && !slices.ContainsFunc(passing, passes) {
 			return err
 		}
 		select {
