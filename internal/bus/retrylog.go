@@ -2,9 +2,10 @@ package bus
 
 import (
 	"log/slog"
-	"regexp"
 	"slices"
 	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 )
 
 // RetryLog logs the attempts to keep one connection. If attempts keep failing, it
@@ -130,8 +131,8 @@ func (o *outage) over(now time.Time) (told bool, lasted time.Duration) {
 	return !o.since.IsZero(), now.Sub(o.since)
 }
 
-var numbers = regexp.MustCompile(`[0-9]+`)
+var numbers = lazy.Regexp(`[0-9]+`)
 
 // failureKind returns the text of err without its numbers. So failures that differ
 // only in ports or times have the same kind.
-func failureKind(err error) string { return numbers.ReplaceAllString(err.Error(), "#") }
+func failureKind(err error) string { return numbers().ReplaceAllString(err.Error(), "#") }

@@ -8,12 +8,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/cli/show"
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -191,9 +191,9 @@ func withoutPort(source string) string {
 }
 
 // longID is a serial number, a hash or the ID of a configuration.
-var longID = regexp.MustCompile(`\b[0-9a-f]{8}[0-9a-f-]{16,}\b`)
+var longID = lazy.Regexp(`\b[0-9a-f]{8}[0-9a-f-]{16,}\b`)
 
 // shortWords shortens the IDs in a text, so that a row fits a terminal. JSON has them whole.
 func shortWords(text string) string {
-	return longID.ReplaceAllStringFunc(text, func(id string) string { return id[:8] })
+	return longID().ReplaceAllStringFunc(text, func(id string) string { return id[:8] })
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"slices"
 	"strconv"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 )
 
 // contextsForm is the newest form of contexts.yaml.
@@ -47,13 +47,13 @@ const maxContextsFile = 1 << 20
 
 // contextName is the form of a context's name. The name of its directory begins with it.
 var (
-	contextName      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	contextDirectory = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$`)
+	contextName      = lazy.Regexp(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	contextDirectory = lazy.Regexp(`^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$`)
 )
 
 // CheckContextName returns an error if a context cannot have this name.
 func CheckContextName(name string) error {
-	if !contextName.MatchString(name) {
+	if !contextName().MatchString(name) {
 		return fmt.Errorf("%s cannot be the name of a context: use letters, digits, hyphens, dots and underscores, at most 64", quote(name))
 	}
 	return nil
@@ -136,7 +136,7 @@ func (c contextForm2) check() error {
 	if c.Cluster == "" {
 		return errors.New("the cluster is missing")
 	}
-	if !contextDirectory.MatchString(c.Directory) {
+	if !contextDirectory().MatchString(c.Directory) {
 		return fmt.Errorf("directory %s is not the name of a directory", quote(c.Directory))
 	}
 	return nil

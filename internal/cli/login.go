@@ -225,7 +225,7 @@ func (n *begun) choose(user string) error {
 // nameFor returns the name of a context of a user, when the first name is taken.
 func nameFor(first, user string) string {
 	clean := strings.Map(func(r rune) rune {
-		if r < 0x80 && contextName.MatchString("a"+string(r)) {
+		if r < 0x80 && contextName().MatchString("a"+string(r)) {
 			return r
 		}
 		return '-'

@@ -5,13 +5,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/durable"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 	"github.com/zeekfleet/zeekfleet/internal/sso"
 )
 
@@ -95,7 +95,7 @@ func (l LoginSSO) show(p sso.Prompt) {
 }
 
 // fingerprint is how people write that of a certificate.
-var fingerprint = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+var fingerprint = lazy.Regexp(`^sha256:[0-9a-f]{64}$`)
 
 // authority returns the function that knows the controller's authority.
 func (l LoginSSO) authority(ctx context.Context, n begun) (func(*x509.Certificate) bool, error) {
@@ -124,7 +124,7 @@ func (l LoginSSO) authority(ctx context.Context, n begun) (func(*x509.Certificat
 
 func knowsFingerprint(text string) (func(*x509.Certificate) bool, error) {
 	text = strings.ToLower(strings.TrimSpace(text))
-	if !fingerprint.MatchString(text) {
+	if !fingerprint().MatchString(text) {
 		return nil, usageError("%s is not a fingerprint: it is sha256: and 64 hex digits; zeekfleet ca show prints it at the controller", quote(text))
 	}
 	return func(cert *x509.Certificate) bool { return identity.Fingerprint(cert) == text }, nil

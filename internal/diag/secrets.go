@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -56,10 +57,10 @@ func (s *Secrets) KnowEnv(env map[string]string) {
 }
 
 // suspicious matches names of what is secret.
-var suspicious = regexp.MustCompile(`(?i)(passw|passphrase|secret|token|credential|api_?key|private_?key|auth(?:_|$)|key$)`)
+var suspicious = lazy.Regexp(`(?i)(passw|passphrase|secret|token|credential|api_?key|private_?key|auth(?:_|$)|key$)`)
 
 // Suspicious reports whether what has this name is probably a secret.
-func Suspicious(name string) bool { return suspicious.MatchString(name) }
+func Suspicious(name string) bool { return suspicious().MatchString(name) }
 
 // Plan returns a plan without secrets: without the values of environment variables, and
 // without those of options and of flags of the command whose names are suspicious.
@@ -113,20 +114,20 @@ func (s *Secrets) command(before []string) []string {
 // look is something that looks like a secret. The first group, if there is one, stays.
 type look struct {
 	what    string
-	pattern *regexp.Regexp
+	pattern func() *regexp.Regexp
 }
 
 // The first keyLooks of these are of private keys.
 const keyLooks = 2
 
 var looks = []look{
-	{"private keys", regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\z)`)},
-	{"private keys", regexp.MustCompile(`\A[A-Za-z0-9+/=\s]*-----END [A-Z ]*PRIVATE KEY-----`)}, // whose beginning was cut off
-	{"tokens of zeekfleet", regexp.MustCompile(`\bzf[1a]-[a-z2-7-]{20,}`)},
-	{"tokens", regexp.MustCompile(`(?i)\b((?:bearer|basic)\s+)[a-z0-9._~+/=-]{8,}`)},
-	{"passwords in addresses", regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://[^/\s:@]*:)[^/\s@]+(?:@)`)},
-	{"values with telling names", regexp.MustCompile(`(?i)((?:[a-z0-9_.:-]*)(?:passw(?:or)?d|passphrase|secret|token|credentials?|api_?key|private_?key)["']?\s*[=:]\s*)("[^"\n]*"|'[^'\n]*'|[^\s,;"']+)`)},
-	{"CURVE keys", regexp.MustCompile(`(?i)(curve\S*\s*[=:]?\s*)["']?[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}(?:["']|\b|$)`)},
+	{"private keys", lazy.Regexp(`-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\z)`)},
+	{"private keys", lazy.Regexp(`\A[A-Za-z0-9+/=\s]*-----END [A-Z ]*PRIVATE KEY-----`)}, // whose beginning was cut off
+	{"tokens of zeekfleet", lazy.Regexp(`\bzf[1a]-[a-z2-7-]{20,}`)},
+	{"tokens", lazy.Regexp(`(?i)\b((?:bearer|basic)\s+)[a-z0-9._~+/=-]{8,}`)},
+	{"passwords in addresses", lazy.Regexp(`([a-zA-Z][a-zA-Z0-9+.-]*://[^/\s:@]*:)[^/\s@]+(?:@)`)},
+	{"values with telling names", lazy.Regexp(`(?i)((?:[a-z0-9_.:-]*)(?:passw(?:or)?d|passphrase|secret|token|credentials?|api_?key|private_?key)["']?\s*[=:]\s*)("[^"\n]*"|'[^'\n]*'|[^\s,;"']+)`)},
+	{"CURVE keys", lazy.Regexp(`(?i)(curve\S*\s*[=:]?\s*)["']?[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}(?:["']|\b|$)`)},
 }
 
 // Text returns a text without secrets.
@@ -149,10 +150,10 @@ func (s *Secrets) Text(text string) string {
 }
 
 func (s *Secrets) takeOut(l look, text string) string {
-	return l.pattern.ReplaceAllStringFunc(text, func(found string) string {
-		groups := l.pattern.FindStringSubmatch(found)
+	return l.pattern().ReplaceAllStringFunc(text, func(found string) string {
+		groups := l.pattern().FindStringSubmatch(found)
 		kept := ""
-		if l.pattern.NumSubexp() > 0 {
+		if l.pattern().NumSubexp() > 0 {
 			kept = groups[1]
 		}
 		if strings.Trim(found[len(kept):], `"'@`) == removed {

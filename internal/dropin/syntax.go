@@ -2,9 +2,10 @@ package dropin
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 )
 
 // Program is the name of the program in usage texts.
@@ -60,7 +61,7 @@ func (s *syntax) misuse(format string, args ...any) error {
 }
 
 // negative is what argparse takes for a number and not for an option.
-var negative = regexp.MustCompile(`^-\d+$|^-\d*\.\d+$`)
+var negative = lazy.Regexp(`^-\d+$|^-\d*\.\d+$`)
 
 // looksLikeOption reports whether an argument is an option, known or not.
 func (s *syntax) looksLikeOption(arg string) bool {
@@ -71,7 +72,7 @@ func (s *syntax) looksLikeOption(arg string) bool {
 	if s.find(name) != nil {
 		return true
 	}
-	return !negative.MatchString(arg) && !strings.Contains(arg, " ")
+	return !negative().MatchString(arg) && !strings.Contains(arg, " ")
 }
 
 func (s *syntax) find(name string) *option {

@@ -13,13 +13,15 @@ const sealStart = `,"sum":"`
 // ErrDamaged says that a text does not match its checksum.
 var ErrDamaged = errors.New("it is damaged: it does not match its checksum")
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// castagnoli returns the table of the checksums. It is made at the first call: most commands need
+// none.
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // Seal adds a field "sum" and a newline to the end of a JSON object. The field is a
 // checksum of the text before it. The object must have a field, and none named "sum".
 func Seal(object []byte) []byte {
 	body := bytes.TrimSuffix(object, []byte("}"))
-	return fmt.Appendf(bytes.Clone(body), sealStart+"%08x\"}\n", crc32.Checksum(body, castagnoli))
+	return fmt.Appendf(bytes.Clone(body), sealStart+"%08x\"}\n", crc32.Checksum(body, castagnoli()))
 }
 
 // Unseal returns the object from which Seal made text. If text has no seal, Unseal
@@ -30,7 +32,7 @@ func Unseal(text []byte) (object []byte, sealed bool, err error) {
 	if !ok {
 		return text, false, nil
 	}
-	if sum != crc32.Checksum(body, castagnoli) {
+	if sum != crc32.Checksum(body, castagnoli()) {
 		return nil, true, ErrDamaged
 	}
 	return append(bytes.Clone(body), '}'), true, nil

@@ -2,8 +2,9 @@ package identity
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 )
 
 // Pin gives an identity to one certificate.
@@ -12,14 +13,14 @@ type Pin struct {
 	Fingerprint string // as Fingerprint returns it
 }
 
-var fingerprintForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+var fingerprintForm = lazy.Regexp(`^sha256:[0-9a-f]{64}$`)
 
 // ParsePin parses NAME=FINGERPRINT. The fingerprint is sha256: and 64 hex digits, which
 // may have colons between them, as openssl prints them.
 func ParsePin(kind Kind, text string) (Pin, error) {
 	name, fingerprint, found := strings.Cut(text, "=sha256:")
 	fingerprint = "sha256:" + strings.ToLower(strings.ReplaceAll(fingerprint, ":", ""))
-	if !found || !fingerprintForm.MatchString(fingerprint) {
+	if !found || !fingerprintForm().MatchString(fingerprint) {
 		return Pin{}, fmt.Errorf("%q is not of the form NAME=sha256:HEX, with 64 hex digits: openssl x509 -in FILE -noout -fingerprint -sha256 prints them", printable(text))
 	}
 	id := Identity{kind, name}

@@ -5,8 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 )
 
 // Token is what a new agent, or a user who logs in for the first time, shows once.
@@ -22,7 +23,7 @@ type Token struct {
 
 // tokenForm is the one spelling of a token. It is one word of letters, digits and
 // hyphens, so that no shell changes it.
-var tokenForm = regexp.MustCompile(`^zf1-([a-z2-7]{32})-([a-z2-7]{8})-([a-z2-7]{26})$`)
+var tokenForm = lazy.Regexp(`^zf1-([a-z2-7]{32})-([a-z2-7]{8})-([a-z2-7]{26})$`)
 
 // tokenLength is the length of a token.
 const tokenLength = len("zf1-") + 32 + 1 + 8 + 1 + 26
@@ -46,7 +47,7 @@ func (t Token) String() string {
 // ParseToken parses a joining token. Its error does not repeat the text, which is a
 // secret.
 func ParseToken(text string) (Token, error) {
-	m := tokenForm.FindStringSubmatch(text)
+	m := tokenForm().FindStringSubmatch(text)
 	switch {
 	case m == nil && strings.HasPrefix(text, "zf1-") && len(text) != tokenLength:
 		return Token{}, fmt.Errorf("this is not a token: it has %d characters in place of %d; copy the whole line that \"zeekfleet token create\" or \"zeekfleet user add\" printed", len(text), tokenLength)
@@ -63,7 +64,7 @@ func SecretHash(secret string) [sha256.Size]byte { return sha256.Sum256([]byte(s
 // APIToken is what a machine shows with each request.
 type APIToken struct{ ID, Secret string }
 
-var apiTokenForm = regexp.MustCompile(`^zfa-([a-z2-7]{8})-([a-z2-7]{26})$`)
+var apiTokenForm = lazy.Regexp(`^zfa-([a-z2-7]{8})-([a-z2-7]{26})$`)
 
 // NewAPIToken returns an API token by chance.
 func NewAPIToken() APIToken { return APIToken{randomText(5), randomText(16)} }
@@ -72,7 +73,7 @@ func (t APIToken) String() string { return "zfa-" + t.ID + "-" + t.Secret }
 
 // ParseAPIToken parses an API token. Its error does not repeat the text.
 func ParseAPIToken(text string) (APIToken, error) {
-	m := apiTokenForm.FindStringSubmatch(text)
+	m := apiTokenForm().FindStringSubmatch(text)
 	if m == nil {
 		return APIToken{}, errors.New("this is not an API token: one begins with zfa-")
 	}

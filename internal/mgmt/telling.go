@@ -1,9 +1,10 @@
 package mgmt
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 )
 
 // maxTelling bounds what TellingLine returns, in bytes.
@@ -12,12 +13,12 @@ const maxTelling = 300
 var (
 	// reported matches a message of Zeek: an optional time, the kind, an optional
 	// place.
-	reported = regexp.MustCompile(`^(?:\d+\.\d{6} )?(?:fatal |internal |runtime |expression |analyzer )?(error|warning)(?: in [^:]|:)`)
+	reported = lazy.Regexp(`^(?:\d+\.\d{6} )?(?:fatal |internal |runtime |expression |analyzer )?(error|warning)(?: in [^:]|:)`)
 	// fatal matches a message of Zeek after which it ends.
-	fatal = regexp.MustCompile(`^(?:\d+\.\d{6} )?(?:fatal|internal) error(?: in [^:]|:)`)
+	fatal = lazy.Regexp(`^(?:\d+\.\d{6} )?(?:fatal|internal) error(?: in [^:]|:)`)
 	// aborted matches the message that the dynamic linker, the C library, the C++
 	// library, or Go prints before the process ends.
-	aborted = regexp.MustCompile(`error while loading shared libraries:|symbol lookup error:|Assertion .* failed|^\s*what\(\):|^panic: |^terminate called without`)
+	aborted = lazy.Regexp(`error while loading shared libraries:|symbol lookup error:|Assertion .* failed|^\s*what\(\):|^panic: |^terminate called without`)
 )
 
 // general are errors that only say that there were other errors.
@@ -54,7 +55,7 @@ func (o NodeOutputs) TellingLine() string {
 func (o NodeOutputs) EndingLine() string {
 	for _, text := range []string{o.Stdout, o.Stderr} {
 		for line := range strings.Lines(text) {
-			if line = strings.TrimSpace(line); fatal.MatchString(line) || aborted.MatchString(line) {
+			if line = strings.TrimSpace(line); fatal().MatchString(line) || aborted().MatchString(line) {
 				return o.TellingLine()
 			}
 		}
@@ -65,7 +66,7 @@ func (o NodeOutputs) EndingLine() string {
 // tellingRank returns how well a line says why the process ended. Greater is better.
 func tellingRank(line string) int {
 	kind := ""
-	if m := reported.FindStringSubmatch(line); m != nil {
+	if m := reported().FindStringSubmatch(line); m != nil {
 		kind = m[1]
 	}
 	switch {
@@ -73,7 +74,7 @@ func tellingRank(line string) int {
 		return 0
 	case kind == "warning":
 		return 1
-	case kind == "" && !aborted.MatchString(line):
+	case kind == "" && !aborted().MatchString(line):
 		return 2
 	case slices.ContainsFunc(general, func(g string) bool { return strings.HasSuffix(line, ": "+g) }):
 		return 3

@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"sort"
 	"strings"
 	"syscall"
 
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 	"github.com/zeekfleet/zeekfleet/internal/zeekconf"
 	"github.com/zeekfleet/zeekfleet/internal/zeekctl"
 )
@@ -223,20 +223,20 @@ func (f *Files) addSiblings() error {
 }
 
 var (
-	zeekctlKey    = regexp.MustCompile(`(?mi)^\s*(type|lb_procs|host)\s*[=:]`)
-	managementKey = regexp.MustCompile(`(?mi)^\s*(role|instance)\s*[=:]|^\[instances\]`)
-	confKey       = regexp.MustCompile(`(?m)^(\[zeek\]|\[interface .*\]|interface\s*=.*|workers\s*=.*|manager\s*=.*)$`)
-	sectionHead   = regexp.MustCompile(`(?m)^\[`)
+	zeekctlKey    = lazy.Regexp(`(?mi)^\s*(type|lb_procs|host)\s*[=:]`)
+	managementKey = lazy.Regexp(`(?mi)^\s*(role|instance)\s*[=:]|^\[instances\]`)
+	confKey       = lazy.Regexp(`(?m)^(\[zeek\]|\[interface .*\]|interface\s*=.*|workers\s*=.*|manager\s*=.*)$`)
+	sectionHead   = lazy.Regexp(`(?m)^\[`)
 )
 
 // guess returns what a file of another name is, by its keys.
 func guess(text []byte) Source {
 	switch {
-	case managementKey.Match(text):
+	case managementKey().Match(text):
 		return Management
-	case zeekctlKey.Match(text) && sectionHead.Match(text):
+	case zeekctlKey().Match(text) && sectionHead().Match(text):
 		return Zeekctl
-	case confKey.Match(text):
+	case confKey().Match(text):
 		return ZeekConf
 	}
 	return ""

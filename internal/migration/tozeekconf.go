@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/zeekconf"
 )
@@ -64,13 +64,13 @@ func ExportZeekConf(c mgmt.Configuration, hosts map[mgmt.InstanceName]string) (*
 	return &out, nil
 }
 
-var notInHost = regexp.MustCompile(`[^a-z0-9_-]+`)
+var notInHost = lazy.Regexp(`[^a-z0-9_-]+`)
 
 // fileHost returns the host of an instance as the name of its file can have it: the first label
 // of the host's name, unless another host begins alike.
 func (f *toConf) fileHost(instance mgmt.InstanceName, all []mgmt.InstanceName) string {
 	name := func(host string) string {
-		return strings.TrimLeft(notInHost.ReplaceAllString(strings.ToLower(host), "-"), "-_")
+		return strings.TrimLeft(notInHost().ReplaceAllString(strings.ToLower(host), "-"), "-_")
 	}
 	own := f.host(instance)
 	for _, other := range all {
@@ -249,11 +249,11 @@ func confGroups(workers []mgmt.Node) []group {
 	return list
 }
 
-var trailingNumber = regexp.MustCompile(`^(.*?)([0-9]{1,6})$`)
+var trailingNumber = lazy.Regexp(`^(.*?)([0-9]{1,6})$`)
 
 // numbered divides a text from the number at its end.
 func numbered(text string) (base string, number int, ok bool) {
-	m := trailingNumber.FindStringSubmatch(text)
+	m := trailingNumber().FindStringSubmatch(text)
 	if m == nil {
 		return "", 0, false
 	}
@@ -261,12 +261,12 @@ func numbered(text string) (base string, number int, ok bool) {
 	return m[1], number, err == nil && strconv.Itoa(number) == m[2]
 }
 
-var workerName = regexp.MustCompile(`^(?:.*-)?worker-([-_a-z0-9]+)$`)
+var workerName = lazy.Regexp(`^(?:.*-)?worker-([-_a-z0-9]+)$`)
 
 // section begins the section of a group of workers, and returns its name.
 func (f *toConf) section(g group, ids map[string]bool) string {
-	id := strings.Trim(notInHost.ReplaceAllString(strings.ToLower(strings.TrimPrefix(g.name, f.prefix)), "-"), "-")
-	if m := workerName.FindStringSubmatch(id); m != nil {
+	id := strings.Trim(notInHost().ReplaceAllString(strings.ToLower(strings.TrimPrefix(g.name, f.prefix)), "-"), "-")
+	if m := workerName().FindStringSubmatch(id); m != nil {
 		id = m[1]
 	}
 	if id == "" {

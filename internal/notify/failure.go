@@ -6,12 +6,12 @@ import (
 	"errors"
 	"net"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -55,11 +55,11 @@ func (q *queue) withoutURL(ctx context.Context, err error) string {
 	for _, secret := range secretsOf(q.URL) {
 		text = strings.ReplaceAll(text, secret, "…")
 	}
-	return oneLine(queryString.ReplaceAllString(text, "?…"))
+	return oneLine(queryString().ReplaceAllString(text, "?…"))
 }
 
 // queryString is what may be the query of a URL.
-var queryString = regexp.MustCompile(`\?[^\s"']+`)
+var queryString = lazy.Regexp(`\?[^\s"']+`)
 
 // minSecret is the length of the shortest part of a URL that is hidden. What is shorter
 // protects nothing, and is a part of many words.

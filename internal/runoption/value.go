@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 	"github.com/zeekfleet/zeekfleet/node"
 )
 
@@ -51,18 +52,18 @@ func Parse(kind, text string) (any, error) {
 const number = `(?:[0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})(?:[eE][-+]?[0-9]{1,2})?`
 
 // forms are the accepted texts, by type. The node script has the same.
-var forms = map[string]*regexp.Regexp{
-	"bool":     regexp.MustCompile(`^[TF01]$`),
-	"count":    regexp.MustCompile(`^\+?[0-9]{1,19}$`),
-	"int":      regexp.MustCompile(`^[-+]?[0-9]{1,18}$`),
-	"double":   regexp.MustCompile(`^[-+]?` + number + `$`),
-	"interval": regexp.MustCompile(`^[-+]?` + number + `$`),
-	"time":     regexp.MustCompile(`^\+?` + number + `$`),
-	"port":     regexp.MustCompile(`^[0-9]{1,5}(?:/(?i:tcp|udp|icmp|unknown))?$`),
-	"pattern":  regexp.MustCompile(`(?s)^/.*/$`),
-	"string":   regexp.MustCompile(``),
-	"addr":     regexp.MustCompile(``),
-	"subnet":   regexp.MustCompile(``),
+var forms = map[string]func() *regexp.Regexp{
+	"bool":     lazy.Regexp(`^[TF01]$`),
+	"count":    lazy.Regexp(`^\+?[0-9]{1,19}$`),
+	"int":      lazy.Regexp(`^[-+]?[0-9]{1,18}$`),
+	"double":   lazy.Regexp(`^[-+]?` + number + `$`),
+	"interval": lazy.Regexp(`^[-+]?` + number + `$`),
+	"time":     lazy.Regexp(`^\+?` + number + `$`),
+	"port":     lazy.Regexp(`^[0-9]{1,5}(?:/(?i:tcp|udp|icmp|unknown))?$`),
+	"pattern":  lazy.Regexp(`(?s)^/.*/$`),
+	"string":   lazy.Regexp(``),
+	"addr":     lazy.Regexp(``),
+	"subnet":   lazy.Regexp(``),
 }
 
 // parseElement parses a value that is no list.
@@ -76,7 +77,7 @@ func parseElement(kind, text string) (any, error) {
 	}
 	bare := strings.TrimSpace(text)
 	value, err := parse[kind](bare)
-	if err != nil || !form.MatchString(bare) {
+	if err != nil || !form().MatchString(bare) {
 		return nil, fmt.Errorf("%s is not of type %s", text, kind)
 	}
 	return value, nil
@@ -130,11 +131,11 @@ func parsePattern(text string) (any, error) {
 	return Pattern("/^?(" + inner + ")$?/"), err
 }
 
-var escape = regexp.MustCompile(`\\x[0-9a-fA-F]{2}`)
+var escape = lazy.Regexp(`\\x[0-9a-fA-F]{2}`)
 
 // unescaped returns the text of a string, in which \xHH stands for a byte.
 func unescaped(text string) string {
-	return escape.ReplaceAllStringFunc(text, func(hex string) string {
+	return escape().ReplaceAllStringFunc(text, func(hex string) string {
 		b, err := strconv.ParseUint(hex[2:], 16, 8)
 		if err != nil {
 			panic(fmt.Sprintf("runoption: %q", hex)) // the expression has hex digits

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -185,14 +185,14 @@ func (s views) crashes(ctx context.Context) ([]api.Crash, []api.Missing, error) 
 
 // crashForm is a line in the text of an agent's result about its nodes
 // (docs/decisions/0006).
-var crashForm = regexp.MustCompile(`^node (\S+) ((?:crashed: |failed [0-9]+ times in a row, ).*) \(([0-9hms.]+) ago\)$`)
+var crashForm = lazy.Regexp(`^node (\S+) ((?:crashed: |failed [0-9]+ times in a row, ).*) \(([0-9hms.]+) ago\)$`)
 
 // readCrashes returns the crashes of which an agent tells in a text. The text has other
 // lines as well.
 func readCrashes(instance, text string, now time.Time) []api.Crash {
 	var list []api.Crash
 	for line := range strings.SplitSeq(text, "\n") {
-		m := crashForm.FindStringSubmatch(line)
+		m := crashForm().FindStringSubmatch(line)
 		if m == nil {
 			continue
 		}

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/ini"
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 )
 
 // Form is the language of a file.
@@ -64,11 +64,11 @@ type Note struct {
 // MaxProcesses bounds the processes of a host.
 const MaxProcesses = 4096
 
-var hostFile = regexp.MustCompile(`^([a-z0-9][-a-z0-9_]*)\.zeek\.conf$`)
+var hostFile = lazy.Regexp(`^([a-z0-9][-a-z0-9_]*)\.zeek\.conf$`)
 
 // HostOf returns the host in the name of a file HOST.zeek.conf, or nothing.
 func HostOf(file string) string {
-	if m := hostFile.FindStringSubmatch(path.Base(file)); m != nil {
+	if m := hostFile().FindStringSubmatch(path.Base(file)); m != nil {
 		return m[1]
 	}
 	return ""
@@ -105,7 +105,7 @@ func notText(r rune) bool {
 func isForm81(text []byte, flat *Section) bool {
 	_, manager := flat.Option("manager")
 	_, iface := flat.Option("interface")
-	return !manager && iface && !slices.ContainsFunc(strings.Split(unix(text), "\n"), func(line string) bool { return sectionLine.MatchString(strings.TrimSpace(line)) })
+	return !manager && iface && !slices.ContainsFunc(strings.Split(unix(text), "\n"), func(line string) bool { return sectionLine().MatchString(strings.TrimSpace(line)) })
 }
 
 // divide tells the section of the host from those of interfaces.
@@ -235,12 +235,12 @@ func (c *Conf) checkKeys(s *Section) error {
 	return nil
 }
 
-var interfaceSection = regexp.MustCompile(`interface ([-_a-z0-9]+)$`)
+var interfaceSection = lazy.Regexp(`interface ([-_a-z0-9]+)$`)
 
 // ID returns the name of an interface's section, which is in the names of its workers. It is
 // empty in a file without sections.
 func (s *Section) ID() string {
-	if m := interfaceSection.FindStringSubmatch(s.Name); m != nil {
+	if m := interfaceSection().FindStringSubmatch(s.Name); m != nil {
 		return m[1]
 	}
 	return ""
@@ -277,7 +277,7 @@ func (c *Conf) workers(s *Section) (int, error) {
 	return n, nil
 }
 
-var nodePrefix = regexp.MustCompile(`^[a-z0-0][-a-z0-9_]*$`)
+var nodePrefix = lazy.Regexp(`^[a-z0-0][-a-z0-9_]*$`)
 
 // checkValues refuses values that the generator refuses.
 func (c *Conf) checkValues() error {
@@ -308,7 +308,7 @@ func (c *Conf) checkValue(o Option) error {
 		return err
 	case strings.HasSuffix(o.Key, "numa_policy") && text != "local" && text != "default":
 		return fmt.Errorf("%s is neither local nor default", ini.Quote(text))
-	case o.Key == "cluster_node_prefix" && !nodePrefix.MatchString(text):
+	case o.Key == "cluster_node_prefix" && !nodePrefix().MatchString(text):
 		return fmt.Errorf("the generator refuses %s: it begins with a lower-case letter, and may have lower-case letters, digits, - and _", ini.Quote(text))
 	case o.Key == "address" || o.Key == "cluster_address":
 		if _, err := netip.ParseAddr(strings.Trim(text, "[]")); err != nil && c.Form == Form90 {

@@ -2,11 +2,11 @@ package zeekconf
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/ini"
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 )
 
 // MaxFile bounds a file, in bytes.
@@ -70,8 +70,8 @@ func (s *Section) LineOf(key string) int {
 }
 
 var (
-	sectionLine = regexp.MustCompile(`^\[(.+)\]$`)
-	optionLine  = regexp.MustCompile(`^([_0-9a-z][^=]*)=(.*)$`)
+	sectionLine = lazy.Regexp(`^\[(.+)\]$`)
+	optionLine  = lazy.Regexp(`^([_0-9a-z][^=]*)=(.*)$`)
 )
 
 type parser struct {
@@ -111,7 +111,7 @@ func (p *parser) endSection() {
 }
 
 func (p *parser) add(line string) error {
-	switch header, option := sectionLine.FindStringSubmatch(line), optionLine.FindStringSubmatch(line); {
+	switch header, option := sectionLine().FindStringSubmatch(line), optionLine().FindStringSubmatch(line); {
 	case line == "" || line[0] == '#':
 		return nil
 	case header != nil:

@@ -2,14 +2,14 @@ package zeekctl
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/ini"
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 )
 
-var optionName = regexp.MustCompile(`^[a-z_.][a-z0-9_.]*$`)
+var optionName = lazy.Regexp(`^[a-z_.][a-z0-9_.]*$`)
 
 // readOptions reads zeekctl.cfg: lines NAME = VALUE, where the last line of a name counts.
 func (s *Site) readOptions() error {
@@ -64,7 +64,7 @@ func (s *Site) optionError(line int, format string, args ...any) error {
 
 func (s *Site) checkOption(line int, name, value string) error {
 	switch {
-	case !optionName.MatchString(name):
+	case !optionName().MatchString(name):
 		return s.optionError(line, "%s cannot be the name of an option: it may have letters, digits, dots and _, and begins with no digit", quoted(name))
 	case len(value) > 1 && (value[0] == '"' || value[0] == '\'') && value[len(value)-1] == value[0]:
 		return s.optionError(line, "%s: zeekctl refuses a value in quotes: remove them", name)
@@ -82,7 +82,7 @@ func lines(text []byte) string {
 	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(text), "\ufeff"))
 }
 
-var reference = regexp.MustCompile(`\$\{([A-Za-z][A-Za-z0-9]*)(?::([^}]+))?\}`)
+var reference = lazy.Regexp(`\$\{([A-Za-z][A-Za-z0-9]*)(?::([^}]+))?\}`)
 
 // maxSubstitutions bounds the depth of references from option to option.
 const maxSubstitutions = 10
@@ -93,8 +93,8 @@ func (s *Site) substitute(text string, depth int) string {
 	if depth > maxSubstitutions || len(text) > 64<<10 {
 		return text
 	}
-	return reference.ReplaceAllStringFunc(text, func(found string) string {
-		m := reference.FindStringSubmatch(found)
+	return reference().ReplaceAllStringFunc(text, func(found string) string {
+		m := reference().FindStringSubmatch(found)
 		name := strings.ToLower(m[1])
 		if value, ok := s.values[name]; ok {
 			return value
@@ -173,7 +173,7 @@ func (s *Site) ExpireMinutes() (int, error) {
 	if n, err := ini.Int(text); err == nil {
 		return clampMinutes(n, 24*60), nil
 	}
-	m := interval.FindStringSubmatch(text)
+	m := interval().FindStringSubmatch(text)
 	if m == nil {
 		return 0, fmt.Errorf("LogExpireInterval %s is not a number with one of the units day, hr, min", quoted(text))
 	}
@@ -184,7 +184,7 @@ func (s *Site) ExpireMinutes() (int, error) {
 	return clampMinutes(n, map[string]int64{"day": 24 * 60, "hr": 60, "min": 1}[m[2]]), nil
 }
 
-var interval = regexp.MustCompile(`^([0-9]+) ?(day|hr|min)s?$`)
+var interval = lazy.Regexp(`^([0-9]+) ?(day|hr|min)s?$`)
 
 // clampMinutes bounds an interval to a hundred thousand days.
 func clampMinutes(n, unit int64) int {

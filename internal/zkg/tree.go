@@ -9,13 +9,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/zeekfleet/zeekfleet/internal/bundle"
 	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 )
 
 // Config says which packages become a tree.
@@ -252,7 +252,7 @@ const maxLibrary = 512 << 20
 
 // versionFunction is a function of Zeek that each plugin calls. A plugin thereby fits one
 // version only (src/plugin/Plugin.h, ZEEK_PLUGIN_ZEEK_VERSION).
-var versionFunction = regexp.MustCompile(`\x00zeek_version_(\d+)_(\d+)_(\d+)(?:_(\w+))?_plugin_(\d+)(_debug)?\x00`)
+var versionFunction = lazy.Regexp(`\x00zeek_version_(\d+)_(\d+)_(\d+)(?:_(\w+))?_plugin_(\d+)(_debug)?\x00`)
 
 // library notes for which Zeek the library of a plugin was built.
 func (c *collector) library(f bundle.File, pkg string) error {
@@ -286,7 +286,7 @@ func builtFor(library []byte) (bundle.Origin, error) {
 	if i < 0 {
 		return bundle.Origin{}, nil
 	}
-	match := versionFunction.FindSubmatch(library[i:min(i+200, len(library))])
+	match := versionFunction().FindSubmatch(library[i:min(i+200, len(library))])
 	if match == nil {
 		return bundle.Origin{}, errors.New("this zeekfleet does not understand for which version of Zeek it was built")
 	}

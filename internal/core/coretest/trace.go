@@ -2,10 +2,10 @@ package coretest
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/lazy"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -28,12 +28,12 @@ func (t *Trace) Add(at time.Duration, e Entry) {
 }
 
 // madeID matches a request ID that a core has made.
-var madeID = regexp.MustCompile(`^[0-9A-Za-z]{17,18}$`)
+var madeID = lazy.Regexp(`^[0-9A-Za-z]{17,18}$`)
 
 // Name returns the short name of a request ID. IDs that the cores have made are
 // counted: #1, #2, and so on.
 func (t *Trace) Name(id mgmt.ReqID) string {
-	if !madeID.MatchString(string(id)) {
+	if !madeID().MatchString(string(id)) {
 		return string(id)
 	}
 	if t.names == nil {

@@ -47,12 +47,14 @@ const (
 // maxRevision bounds the revisions that Open accepts. No store has that many saves.
 const maxRevision = store.Revision(1) << 62
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// castagnoli returns the table of the checksums. It is made at the first call: most commands need
+// none.
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 func checksum(parts ...[]byte) uint32 {
 	var sum uint32
 	for _, p := range parts {
-		sum = crc32.Update(sum, castagnoli, p)
+		sum = crc32.Update(sum, castagnoli(), p)
 	}
 	return sum
 }

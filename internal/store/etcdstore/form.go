@@ -25,7 +25,9 @@ const (
 	formArchive  = 8 // a manifest, and what is known of an archive
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// castagnoli returns the table of the checksums. It is made at the first call: most commands need
+// none.
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 const sealedHead = 1 + crc32.Size
 
@@ -45,9 +47,9 @@ func seal(form byte, key string, content ...[]byte) []byte {
 }
 
 func checksum(form byte, key string, content []byte) uint32 {
-	sum := crc32.Update(0, castagnoli, []byte{form})
-	sum = crc32.Update(sum, castagnoli, []byte(key))
-	return crc32.Update(sum, castagnoli, content)
+	sum := crc32.Update(0, castagnoli(), []byte{form})
+	sum = crc32.Update(sum, castagnoli(), []byte(key))
+	return crc32.Update(sum, castagnoli(), content)
 }
 
 // open returns the form and the content of what is stored for a key. The content aliases sealed.
