@@ -106,7 +106,7 @@ func TestJoinClientSendsNothingToOthers(t *testing.T) {
 		"an agent's certificate":              {issue(t, authority, "agent/sensor-1", now), "shows the certificate of agent/sensor-1, and is no controller"},
 		"a user's certificate":                {issue(t, authority, "user/ann", now), "shows the certificate of user/ann, and is no controller"},
 		"a certificate that expired":          {issue(t, authority, "controller/c", now.Add(-time.Hour)), "a clock is wrong by 40m"},
-		"a certificate that is not yet valid": {issue(t, authority, "controller/c", now.Add(30*time.Minute)), "one of the two clocks is wrong by 2"},
+		"a certificate that is not yet valid": {issue(t, authority, "controller/c", now.Add(3*time.Hour)), "one of the two clocks is wrong by 2h55m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, tc.shows, joined)

@@ -93,8 +93,9 @@ func (t *Trust) verify(chain []*x509.Certificate, now time.Time) error {
 	if err := validity(cert, now); err != nil {
 		return err
 	}
-	_, err := cert.Verify(x509.VerifyOptions{
-		Roots: Pool(t.Authorities), Intermediates: Pool(chain[1:]), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	early := beginEarly(chain)
+	_, err := early[0].Verify(x509.VerifyOptions{
+		Roots: Pool(beginEarly(t.Authorities)), Intermediates: Pool(early[1:]), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	if cause, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
 		return &unsigned{nameOf(cert), cause}
@@ -103,6 +104,23 @@ func (t *Trust) verify(chain []*x509.Certificate, now time.Time) error {
 		return fmt.Errorf("the certificate of %s: %w", nameOf(cert), err)
 	}
 	return nil
+}
+
+// MaxEarly is how long before its beginning a certificate counts. A host whose clock is behind
+// by less takes certificates that were made a moment ago. The beginning of a certificate
+// protects nobody: its owner has the key already. The end counts to the second.
+const MaxEarly = 2 * time.Hour
+
+// beginEarly returns copies of certificates that begin MaxEarly before. crypto/x509 compares
+// the times of these fields, and verifies the bytes that were signed.
+func beginEarly(certs []*x509.Certificate) []*x509.Certificate {
+	early := make([]*x509.Certificate, len(certs))
+	for i, cert := range certs {
+		one := *cert
+		one.NotBefore = cert.NotBefore.Add(-MaxEarly)
+		early[i] = &one
+	}
+	return early
 }
 
 // unsigned says that no authority that is trusted has signed a certificate. The text of
@@ -122,11 +140,11 @@ func (u *unsigned) Unwrap() error { return u.cause }
 // be the likely reason.
 const clockDoubt = 48 * time.Hour
 
-// validity returns an error if a certificate is not valid now. It names the clock if the
-// clock is the likely reason.
+// validity returns an error if a certificate has expired, or if it begins more than MaxEarly
+// from now. The error names the clock if the clock is the likely reason.
 func validity(cert *x509.Certificate, now time.Time) error {
 	switch early, late := cert.NotBefore.Sub(now), now.Sub(cert.NotAfter); {
-	case early > 0:
+	case early > MaxEarly:
 		return fmt.Errorf("the certificate of %s is valid from %s on, and this host's clock says %s: one of the two clocks is wrong by %s or more",
 			nameOf(cert), Clock(cert.NotBefore), Clock(now), Rough(early))
 	case late > 0 && late < clockDoubt:

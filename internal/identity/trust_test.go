@@ -23,6 +23,10 @@ func TestJudge(t *testing.T) {
 	revoked.Revoked = map[string]bool{identity.Serial(cert): true}
 	both := trust
 	both.Authorities = []*x509.Certificate{others.Cert, ours.Cert}
+	behind, err := ours.Issue(identity.Leaf{Cluster: cluster, Identity: sensor1, Key: newKey(t).Public(), Life: 24 * time.Hour}, noon.Add(-time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
 	pinned := identity.Trust{Cluster: cluster, Pins: map[string]identity.Identity{identity.Fingerprint(cert): {Kind: identity.Agent, Name: "sensor-9"}}}
 
 	for name, tt := range map[string]struct {
@@ -40,10 +44,19 @@ func TestJudge(t *testing.T) {
 		"revoked":                      {trust: revoked, chain: []*x509.Certificate{cert}, want: "the certificate of agent/sensor-1 was revoked"},
 		"of another cluster":           {trust: trust, chain: []*x509.Certificate{issueLeaf(t, ours, identity.Leaf{Cluster: "zzz", Identity: sensor1, Life: time.Hour})}, want: "is of cluster zzz, and this cluster is " + cluster},
 		"a little too early":           {trust: trust, chain: []*x509.Certificate{cert}, at: -5 * time.Minute, want: "agent/sensor-1"},
+		"an hour too early":            {trust: trust, chain: []*x509.Certificate{cert}, at: -time.Hour, want: "agent/sensor-1"},
+		"made by a clock behind":       {trust: trust, chain: []*x509.Certificate{behind}, at: -time.Hour, want: "agent/sensor-1"},
+		"as early as may be":           {trust: trust, chain: []*x509.Certificate{cert}, at: -2*time.Hour - 5*time.Minute, want: "agent/sensor-1"},
+		"a second more":                {trust: trust, chain: []*x509.Certificate{cert}, at: -2*time.Hour - 5*time.Minute - time.Second, want: "one of the two clocks is wrong by 2h0m or more"},
 		"hours too early":              {trust: trust, chain: []*x509.Certificate{cert}, at: -5 * time.Hour, want: "one of the two clocks is wrong by 4h55m or more"},
 		"expired an hour ago":          {trust: trust, chain: []*x509.Certificate{cert}, at: 25 * time.Hour, want: "expired at 2026-12-01 12:00:00 UTC, and this host's clock says 2026-12-01 13:00:00 UTC: it was not renewed in time, or a clock is wrong by 1h0m"},
 		"expired a week ago":           {trust: trust, chain: []*x509.Certificate{cert}, at: 8 * 24 * time.Hour, want: "expired at 2026-12-01 12:00:00 UTC (this host's clock says"},
 		"pinned":                       {trust: pinned, chain: []*x509.Certificate{cert}, want: "agent/sensor-9"},
+		"pinned and an hour too early": {trust: pinned, chain: []*x509.Certificate{cert}, at: -time.Hour, want: "agent/sensor-9"},
+		"pinned and hours too early":   {trust: pinned, chain: []*x509.Certificate{cert}, at: -5 * time.Hour, want: "one of the two clocks is wrong by 4h55m or more"},
+		"revoked, and too early":       {trust: revoked, chain: []*x509.Certificate{cert}, at: -time.Hour, want: "the certificate of agent/sensor-1 was revoked"},
+		"an authority of others early": {trust: trust, chain: []*x509.Certificate{issue(t, others, sensor1)}, at: -time.Hour, want: "none of our authorities"},
+		"expired a second ago":         {trust: trust, chain: []*x509.Certificate{cert}, at: 24*time.Hour + time.Second, want: "expired at 2026-12-01 12:00:00 UTC"},
 		"pinned and expired":           {trust: pinned, chain: []*x509.Certificate{cert}, at: 25 * time.Hour, want: "expired"},
 		"another one than that pinned": {trust: pinned, chain: []*x509.Certificate{issue(t, ours, sensor1)}, want: "none of our authorities"},
 		"the authority's own":          {trust: trust, chain: []*x509.Certificate{ours.Cert}, want: "nothing says whose certificate this is"},

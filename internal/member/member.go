@@ -174,7 +174,7 @@ const life = identity.AuthorityLife
 // stores, whose key the cluster must keep. hosts are the names and addresses of the
 // controller's host.
 func Found(name, prefix, url string, hosts []string, now time.Time) (Place, identity.Authority, error) {
-	authority, err := identity.NewAuthority("stores of a cluster of controllers", now, life)
+	authority, err := identity.NewAuthority("stores of a cluster of controllers", begins(now), life)
 	if err != nil {
 		return Place{}, identity.Authority{}, err
 	}
@@ -195,8 +195,12 @@ func Found(name, prefix, url string, hosts []string, now time.Time) (Place, iden
 }
 
 func sign(by identity.Authority, name string, hosts []string, key *ecdsa.PrivateKey, now time.Time) (*x509.Certificate, error) {
-	return by.Issue(leaf(name, hosts, key.Public()), now)
+	return by.Issue(leaf(name, hosts, key.Public()), begins(now))
 }
+
+// begins returns when certificates of stores begin that are made now. TLS verifies them to the
+// second, and a controller whose clock is behind must take them.
+func begins(now time.Time) time.Time { return now.Add(-identity.MaxEarly) }
 
 func leaf(name string, hosts []string, key any) identity.Leaf {
 	return identity.Leaf{Cluster: "stores", Identity: identity.Identity{Kind: identity.Controller, Name: name}, Key: key, Hosts: hosts, Life: life}
@@ -209,7 +213,7 @@ func Sign(by identity.Authority, name string, hosts []string, request []byte, no
 	if err != nil {
 		return nil, err
 	}
-	cert, err := by.Issue(leaf(name, hosts, key), now)
+	cert, err := by.Issue(leaf(name, hosts, key), begins(now))
 	if err != nil {
 		return nil, err
 	}

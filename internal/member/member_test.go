@@ -2,6 +2,7 @@ package member_test
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"os"
 	"path/filepath"
@@ -135,6 +136,13 @@ func TestOneThatJoinsIsSigned(t *testing.T) {
 	}
 	if err := pair.Leaf.VerifyHostname("192.0.2.2"); err != nil {
 		t.Error(err)
+	}
+	// The stores verify each other as crypto/tls does.
+	for clock, want := range map[time.Duration]bool{0: true, -2 * time.Hour: true, -3 * time.Hour: false} {
+		_, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: identity.Pool([]*x509.Certificate{authority.Cert}), CurrentTime: time.Now().Add(clock)})
+		if (err == nil) != want {
+			t.Errorf("a store whose clock is off by %v: %v", clock, err)
+		}
 	}
 	if pair.Leaf.Subject.CommonName != "c-2" {
 		t.Errorf("it is the certificate of %s", pair.Leaf.Subject.CommonName)

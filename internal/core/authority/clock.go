@@ -7,11 +7,11 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/identity"
 )
 
-// CheckClock returns an error if the authorities of the State are not valid now. Then
-// nothing that they sign would be valid. Most often the clock is wrong.
+// CheckClock returns an error if the authorities of the State do not count now. Then nothing
+// that they sign would count. Most often the clock is wrong.
 func (s State) CheckClock(now time.Time) error {
 	for _, i := range s.authorities {
-		if early := i.Cert.NotBefore.Sub(now); early > 0 {
+		if early := i.Cert.NotBefore.Sub(now); early > identity.MaxEarly {
 			return fmt.Errorf("the authority of this cluster is valid from %s on, and this host's clock says %s: the clock is wrong by %s or more; set it, and start again",
 				identity.Clock(i.Cert.NotBefore), identity.Clock(now), identity.Rough(early))
 		}

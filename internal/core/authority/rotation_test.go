@@ -270,11 +270,13 @@ func TestWrongClockIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := state.CheckClock(epoch); err != nil {
-		t.Error(err)
+	for _, good := range []time.Time{epoch, epoch.Add(-time.Hour), epoch.Add(-2 * time.Hour)} {
+		if err := state.CheckClock(good); err != nil {
+			t.Errorf("at %v: %v", good, err)
+		}
 	}
 	for now, want := range map[time.Time]string{
-		epoch.Add(-time.Hour):                  "the authority of this cluster is valid from 2026-03-01 11:55:00 UTC on, and this host's clock says 2026-03-01 11:00:00 UTC: the clock is wrong by 55m0s or more; set it, and start again",
+		epoch.Add(-3 * time.Hour):              "the authority of this cluster is valid from 2026-03-01 11:55:00 UTC on, and this host's clock says 2026-03-01 09:00:00 UTC: the clock is wrong by 2h55m or more; set it, and start again",
 		epoch.Add(20 * identity.AuthorityLife): "the authority of this cluster expired at 2036-02-27 12:00:00 UTC, and this host's clock says 2226-",
 	} {
 		if err := state.CheckClock(now); err == nil || !strings.HasPrefix(err.Error(), want) {
