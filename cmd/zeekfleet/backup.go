@@ -47,7 +47,7 @@ func newBackupCommand(s streams) *cobra.Command {
 		for _, missing := range r.Missing {
 			fmt.Fprintln(s.err, "zeekfleet: left out: "+missing)
 		}
-		_, err = fmt.Fprintf(s.out, "%s has the state of controller %s: %d entries, %d records, %d bundles\n", args[0], r.Controller, r.Entries, r.Records, r.Archives)
+		_, err = fmt.Fprintf(s.out, "%s has the state of controller %s (entries: %d, records: %d, bundles: %d)\n", args[0], r.Controller, r.Entries, r.Records, r.Archives)
 		return failed(err)
 	}
 	online.Flags().BoolVar(&offline, "offline", false, "read the files of a controller that does not run (ZEEK_CONTROLLER_NAME, ZEEK_MANAGEMENT_STATE_DIR and the like name it)")
@@ -74,7 +74,7 @@ func newRestoreCommand(s streams) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
-			_, err = fmt.Fprintf(s.out, "controller %s has the state of %s, of controller %s at %s: %d entries, %d records, %d bundles; now start it\n",
+			_, err = fmt.Fprintf(s.out, "controller %s has the state of %s, of controller %s at %s (entries: %d, records: %d, bundles: %d); now start it\n",
 				set.Name, args[0], r.Controller, r.Made.Format("2006-01-02 15:04:05 -0700"), r.Entries, r.Records, r.Archives)
 			return failed(err)
 		},

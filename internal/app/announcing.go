@@ -3,7 +3,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -30,6 +29,9 @@ type announced struct {
 	// StoreKey is the fingerprint of the key that its store shows. It is empty if the site runs
 	// the store.
 	StoreKey string
+	// Unread is set if this program cannot read what the controller says: it is newer, for
+	// instance. Nothing but the name is known then.
+	Unread error
 }
 
 // announced1 is form 1 of an announcement.
@@ -73,18 +75,17 @@ func decodeAnnounced(name string, text []byte) (announced, error) {
 	return announced{Name: f.Name, Program: f.Program, Clients: f.Clients, Agents: f.Agents, Hosts: f.Hosts, Peer: f.Peer, StoreKey: f.StoreKey}, nil
 }
 
-// announcements reads what all controllers say of themselves. It leaves out what cannot be
-// read, and returns why.
-func announcements(texts map[string][]byte) (list []announced, failed error) {
+// announcements reads what all controllers say of themselves. Who cannot be read belongs to the
+// cluster all the same.
+func announcements(texts map[string][]byte) (list []announced) {
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		a, err := decodeAnnounced(name, texts[name])
 		if err != nil {
-			failed = cmp.Or(failed, err)
-			continue
+			a = announced{Name: name, Unread: err}
 		}
 		list = append(list, a)
 	}
-	return list, failed
+	return list
 }
 
 // announces returns what a controller says of itself. Its ports must be open.
@@ -153,9 +154,11 @@ func peerListen(set settings.Controller) string {
 func (m *Clustered) watchAnnounced(ctx context.Context, seen func([]announced)) error {
 	return m.engine.WatchAnnounced(ctx, func(texts map[string][]byte) {
 		m.stores.know(texts)
-		list, err := announcements(texts)
-		if err != nil {
-			m.log.Warn("a controller is not known to this one", "err", err)
+		list := announcements(texts)
+		for _, a := range list {
+			if a.Unread != nil {
+				m.log.Warn("another controller is known by its name alone", "controller", a.Name, "err", a.Unread)
+			}
 		}
 		seen(list)
 	})

@@ -35,6 +35,8 @@ type memberOf struct {
 	api   *api.Client
 	stop  context.CancelCauseFunc
 	ended chan error
+	// clustered is the controller that was started last, if it is clustered.
+	clustered *app.Clustered
 }
 
 var errStopped = errors.New("stopped by the test")
@@ -70,7 +72,8 @@ func (m *memberOf) tryStart(how app.Opening) error {
 	var c interface{ Run(context.Context) error }
 	var err error
 	if m.set.Cluster.On {
-		c, err = app.OpenClustered(m.t.Context(), m.set, testLog(m.t, m.set.Name), how)
+		m.clustered, err = app.OpenClustered(m.t.Context(), m.set, testLog(m.t, m.set.Name), how)
+		c = m.clustered
 	} else {
 		c, err = app.OpenController(m.t.Context(), m.set, testLog(m.t, m.set.Name), app.PortFlags{})
 	}

@@ -257,12 +257,14 @@ func (c *members) standing(a announced, view daemon.LeadingView) mgmt.Controller
 		}
 	}
 	switch {
-	case a.Program == "":
+	case a.Program == "" && a.Unread == nil:
 		one.Role, one.Err = mgmt.ControllerAway, "it has joined and was not started yet"
 	case one.Err == "" && a.Name != c.m.set.Name && !slices.Contains(c.live, a.Name) && !c.asked.IsZero():
 		one.Role, one.Err = mgmt.ControllerAway, "it has no session with the store: it is down, or cut off"
 	case one.Err != "" && one.Role != mgmt.ControllerLeads:
 		one.Role = mgmt.ControllerAway
+	case one.Err == "" && a.Unread != nil:
+		one.Err = "it is newer: this controller cannot read what that one says of itself"
 	}
 	return one
 }
@@ -373,7 +375,7 @@ func (c *members) mayJoin(ctx context.Context, in api.ControllerJoin) error {
 	if err != nil {
 		return err
 	}
-	all, _ := announcements(texts)
+	all := announcements(texts)
 	for _, a := range all {
 		switch {
 		case a.Name == in.Name:
@@ -475,6 +477,9 @@ func (c *members) Remove(ctx context.Context, who mgmt.Principal, name string) e
 			return err
 		}
 		return refused(access.Unavailable, "%s has led, and leads no more: ask again", name)
+	case c.m.external() && c.runs(ctx, name):
+		// Nobody takes its access to the site's etcd away. It would go on, and lead again.
+		return refused(access.Conflict, "controller %s runs: stop it first, or it comes back by itself", name)
 	}
 	err := c.remove(ctx, name)
 	record := mgmt.AuditRecord{Who: who.Name, Role: who.Role, Source: who.Source, Request: access.RemoveController.Name, Subject: name, Outcome: mgmt.AuditDone}
@@ -483,6 +488,12 @@ func (c *members) Remove(ctx context.Context, who mgmt.Principal, name string) e
 	}
 	t.Audit.Record(record)
 	return err
+}
+
+// runs reports whether a controller has a session with the store.
+func (c *members) runs(ctx context.Context, name string) bool {
+	live, err := c.m.engine.Live(ctx)
+	return err == nil && slices.Contains(live, name)
 }
 
 func (c *members) remove(ctx context.Context, name string) error {

@@ -127,13 +127,11 @@ func (m *Clustered) others(ctx context.Context) ([]daemon.AuthorityMember, error
 	if err != nil {
 		return nil, err
 	}
-	list, err := announcements(texts)
-	if err != nil {
-		return nil, err // or the certificates of that controller would be revoked
-	}
-	return othersOf(m.set.Name, list), nil
+	return othersOf(m.set.Name, announcements(texts)), nil
 }
 
+// othersOf returns the controllers besides one. Of one that cannot be read no hosts are known: its
+// certificate stays as it is.
 func othersOf(self string, all []announced) []daemon.AuthorityMember {
 	list := []daemon.AuthorityMember{}
 	for _, a := range all {

@@ -111,6 +111,8 @@ func (s people) createToken(ctx context.Context, in *bodyInput[api.TokenRequest]
 		return nil, problem(http.StatusUnprocessableEntity, "name either the instance or the controller that may join, or the user of an API token")
 	case b.User == "" && b.Name != "", b.User != "" && b.Uses != 0:
 		return nil, problem(http.StatusUnprocessableEntity, "a joining token has no name, and an API token has no number of uses")
+	case b.Controller != "" && s.cfg.Controllers == nil:
+		return nil, refused(errOneController)
 	case b.User == "":
 		req = access.CreateToken{Instance: b.Instance, Controller: b.Controller, TTL: seconds(b.TTL), Uses: b.Uses}
 	default:
