@@ -67,8 +67,12 @@ func statusPage(s api.Status, address string, height int) show.Page {
 	case allStopped(s):
 		page[0] = show.Text{Text: "Nothing is wrong, and nothing runs: all nodes are stopped.", Tone: show.Warning}
 	}
+	place := " at " + address
+	if s.Controllers != nil {
+		place = ", asked at " + address // that may be another one, which passes the request on
+	}
 	facts := show.Facts{
-		fact("controller", fmt.Sprintf("%s at %s, version %s", s.Controller, address, s.Version)),
+		fact("controller", fmt.Sprintf("%s%s, version %s", s.Controller, place, s.Version)),
 		fact("deployed", deployedText(s.Deployed, s.Time)),
 	}
 	if s.Controllers != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -95,6 +96,31 @@ func TestControllersAreListed(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A cluster that has lost a controller is not well: the next one that is lost may be one too many.
+func TestStatusNamesControllersThatAreNotWell(t *testing.T) {
+	s := serve(t, web.Config{Controllers: &hubs{report: threeHubs}}, nil)
+	_, body := s.ask("GET", "/api/v1/status", "viewer", "")
+	var got api.Status
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := []api.StatusDetail{
+		{Kind: "controller", Text: "the store of controller hub-2: NOSPACE"},
+		{Kind: "controller", Text: "controller hub-3 is away: it has not answered for 40 s"},
+	}
+	if diff := cmp.Diff(want, got.Wrong[:min(len(want), len(got.Wrong))]); diff != "" || got.Well {
+		t.Errorf("well: %v, wrong (-want +got):\n%s", got.Well, diff)
+	}
+	well := threeHubs
+	well.Members = threeHubs.Members[:1]
+	well.Members = append(well.Members[:1:1], mgmt.ControllerMember{Name: "hub-2", Role: mgmt.ControllerFollows})
+	s = serve(t, web.Config{Controllers: &hubs{report: well}}, nil)
+	got = api.Status{}
+	if _, body := s.ask("GET", "/api/v1/status", "viewer", ""); json.Unmarshal([]byte(body), &got) != nil || slices.ContainsFunc(got.Wrong, func(d api.StatusDetail) bool { return d.Kind == "controller" }) {
+		t.Errorf("of two that are well: %+v", got.Wrong)
 	}
 }
 

@@ -36,10 +36,32 @@ func (s views) status(ctx context.Context, in *struct{}) (*bodyOutput[api.Status
 	}
 	body := clusterStatus(s, snap, now, s.recentCrashes(look, now), reasons, s.toldNodes(ctx))
 	body.Versions = s.versions(ctx)
-	if report, err := controllers(s).report(ctx); err == nil && len(report.Members) > 1 {
-		body.Controllers = new(resources.Controllers(report))
-	}
 	return &bodyOutput[api.Status]{body}, nil
+}
+
+// unwellControllers says which controllers are not well. The cluster outlives the loss of few of
+// them, so somebody should look before the next one is lost.
+func unwellControllers(r *mgmt.ControllersReport) []api.StatusDetail {
+	var wrong []api.StatusDetail
+	add := func(text string) { wrong = append(wrong, api.StatusDetail{Kind: "controller", Text: text}) }
+	if r.Leader == "" {
+		add("no controller leads")
+	}
+	for _, m := range r.Members {
+		if m.Role == mgmt.ControllerAway {
+			add(fmt.Sprintf("controller %s is away: %s", m.Name, m.Err))
+			continue
+		}
+		for _, alarm := range m.Alarms {
+			add(fmt.Sprintf("the store of controller %s: %s", m.Name, alarm))
+		}
+	}
+	for _, m := range r.Store {
+		for _, alarm := range m.Alarms {
+			add(fmt.Sprintf("the site's etcd %s: %s", m.Name, alarm))
+		}
+	}
+	return wrong
 }
 
 // clusterStatus returns the status of a snapshot. crashed are the nodes that have ended by
@@ -64,6 +86,10 @@ func clusterStatus(
 		if !o.State.Ends() {
 			body.Operations = append(body.Operations, withoutSteps(operationOf(o)))
 		}
+	}
+	if report, err := controllers(s).report(context.Background()); err == nil && len(report.Members) > 1 { // it waits for nobody
+		body.Controllers = new(resources.Controllers(report))
+		body.Wrong = append(body.Wrong, unwellControllers(report)...)
 	}
 	look := newLook(snap)
 	look.instances(&body)
