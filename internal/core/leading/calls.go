@@ -22,19 +22,27 @@ const (
 	asking
 	watching
 	leaving
+	kinds // how many there are
 )
-
-var kinds = []kind{beginning, renewing, taking, raising, doubting, trusting, ending, resigning, counting, asking, watching, leaving}
 
 // call is a call on its way.
 type call struct {
-	id      uint64
+	id      uint64 // zero: none is on its way
 	began   time.Time
 	session quorum.Session
 	token   int64
 	term    uint64
 	of      string
 }
+
+// calls are those on their way, by their kinds.
+type calls [kinds]call
+
+// busy reports whether a call of a kind is on its way.
+func (cs *calls) busy(k kind) bool { return cs[k].id != 0 }
+
+// forget lets a call of a kind be made again. The one on its way counts no longer.
+func (cs *calls) forget(k kind) { cs[k] = call{} }
 
 // try says when a kind of call may be made again, and how often it has failed in a row.
 type try struct {
@@ -43,10 +51,7 @@ type try struct {
 }
 
 // due reports whether a call of a kind may be made now.
-func (t *turn) due(k kind) bool {
-	_, busy := t.calls[k]
-	return !busy && !t.now.Before(t.tries[k].next)
-}
+func (t *turn) due(k kind) bool { return !t.calls.busy(k) && !t.now.Before(t.tries[k].next) }
 
 // begin notes a call, and returns its ID.
 func (t *turn) begin(k kind, c call) uint64 {
@@ -58,9 +63,9 @@ func (t *turn) begin(k kind, c call) uint64 {
 
 // finish returns the call with an ID. It returns false if nobody waits for that one any more.
 func (t *turn) finish(id uint64) (kind, call, bool) {
-	for _, k := range kinds {
-		if c, ok := t.calls[k]; ok && c.id == id {
-			delete(t.calls, k)
+	for k := range kinds {
+		if c := t.calls[k]; c.id == id && id != 0 {
+			t.calls.forget(k)
 			return k, c, true
 		}
 	}

@@ -62,7 +62,7 @@ func (t *turn) learn(now quorum.Lead) {
 			t.vacant = t.now
 			t.again(taking, 0)
 		} else {
-			delete(t.calls, asking) // of the lead before
+			t.calls.forget(asking) // of the lead before
 			t.again(asking, t.cfg.Pulse)
 			t.recount()
 		}
@@ -179,7 +179,7 @@ func (t follower) follow() {
 
 // recount lets what was counted before count no longer.
 func (t *turn) recount() {
-	delete(t.calls, counting)
+	t.calls.forget(counting)
 	t.countedAt = time.Time{}
 	t.again(counting, 0)
 }

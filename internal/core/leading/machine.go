@@ -11,14 +11,13 @@ import (
 
 // Machine decides for one controller. One goroutine owns it.
 type Machine struct {
-	cfg  Config
-	rng  *rand.Rand
-	last time.Time // of the latest Step
-	wake time.Time // when the Machine asked to be woken after it
-	ids  uint64
-	// calls are those on their way, and tries when each kind is due again.
-	calls map[kind]call
-	tries map[kind]try
+	cfg   Config
+	rng   *rand.Rand
+	last  time.Time // of the latest Step
+	wake  time.Time // when the Machine asked to be woken after it
+	ids   uint64
+	calls calls
+	tries [kinds]try // when each kind of call is due again
 
 	session quorum.Session // zero: none
 	renewed time.Time      // when the last good renewal began
@@ -89,7 +88,7 @@ type View struct {
 
 // New returns a Machine that knows nothing. rng is only for pauses.
 func New(cfg Config, rng *rand.Rand) *Machine {
-	return &Machine{cfg: cfg.withDefaults(), rng: rng, calls: map[kind]call{}, tries: map[kind]try{}}
+	return &Machine{cfg: cfg.withDefaults(), rng: rng}
 }
 
 // View returns who leads.
@@ -133,7 +132,7 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	t.settle()
 	t.show()
 	m.last = now
-	m.wake, _ = m.NextWake()
+	m.wake = m.nextWake()
 	return t.effects
 }
 
@@ -210,31 +209,23 @@ func (t *turn) termSeen(term uint64) {
 	}
 }
 
-// NextWake returns when the Machine next needs a Tick.
-func (m *Machine) NextWake() (time.Time, bool) {
-	if m.stopped {
-		return time.Time{}, false
-	}
-	var next time.Time
-	for _, at := range m.wakes() {
-		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
-			next = at
-		}
-	}
-	return next, !next.IsZero()
-}
+// NextWake returns when the Machine next needs a Tick. A new one needs it at once.
+func (m *Machine) NextWake() (time.Time, bool) { return m.wake, !m.wake.IsZero() || m.last.IsZero() }
 
-// wakes returns the times at which something may be due. Some have passed: what was due then
-// waits for an event.
-func (m *Machine) wakes() []time.Time {
-	var list []time.Time
+// nextWake returns when the Machine needs a Tick after this Step.
+func (m *Machine) nextWake() (next time.Time) {
+	if m.stopped {
+		return next
+	}
+	// at takes a time at which something may be due. If it has passed, what was due then waits
+	// for an event.
 	at := func(when time.Time) {
-		if when.After(m.last) {
-			list = append(list, when)
+		if when.After(m.last) && (next.IsZero() || when.Before(next)) {
+			next = when
 		}
 	}
-	for _, k := range kinds {
-		if _, busy := m.calls[k]; !busy {
+	for k := range kinds {
+		if !m.calls.busy(k) {
 			at(m.tries[k].next)
 		}
 	}
@@ -254,7 +245,7 @@ func (m *Machine) wakes() []time.Time {
 	} else {
 		at(m.vacant.Add(m.cfg.Unfit))
 	}
-	return list
+	return next
 }
 
 // SessionTTL returns how long a session is to last without a renewal.

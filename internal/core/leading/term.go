@@ -190,7 +190,7 @@ func (t *turn) raise() {
 // resignOld ends a lead of this controller that has no term: of an earlier life of the program,
 // or of a Take whose answer was lost.
 func (t *turn) resignOld() {
-	if _, busy := t.calls[taking]; !busy && t.due(resigning) {
+	if !t.calls.busy(taking) && t.due(resigning) {
 		t.emit(Resign{t.begin(resigning, call{token: t.lead.Token}), t.lead.Token})
 	}
 }
@@ -216,8 +216,7 @@ func (t *turn) stand() {
 // leave ends the session when the term has closed and the lead has ended, and then the Machine.
 func (t *turn) leave() {
 	late := !t.now.Before(t.stopBy)
-	_, taking := t.calls[taking]
-	if !late && (t.own != nil || taking) {
+	if !late && (t.own != nil || t.calls.busy(taking)) {
 		return
 	}
 	if !late && t.session != 0 {
@@ -226,7 +225,7 @@ func (t *turn) leave() {
 		}
 		return
 	}
-	if _, busy := t.calls[beginning]; busy && !late {
+	if t.calls.busy(beginning) && !late {
 		return
 	}
 	t.stopped = true
