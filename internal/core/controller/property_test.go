@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -47,6 +48,7 @@ type world struct {
 	seed   uint64
 	saved  controller.State // what stored has
 	stored coretest.Stored
+	reader *controller.Reader // of the whole run
 	peers  map[mgmt.PeerID]bool
 	// fleet holds the peers that can be asked before they are deployed to.
 	fleet   map[mgmt.PeerID]bool
@@ -82,7 +84,7 @@ var (
 )
 
 func newWorld(t *rapid.T) *world {
-	w := &world{t: t, now: epoch, peers: map[mgmt.PeerID]bool{}, fleet: map[mgmt.PeerID]bool{}, pending: map[key]waiting{}, told: map[mgmt.PeerID]string{}}
+	w := &world{t: t, now: epoch, peers: map[mgmt.PeerID]bool{}, fleet: map[mgmt.PeerID]bool{}, pending: map[key]waiting{}, told: map[mgmt.PeerID]string{}, reader: controller.NewReader()}
 	w.cfg = controller.Config{
 		Rules:  mgmt.Rules{AssignBroker: true, AssignMetrics: true},
 		Limits: controller.Limits{Requests: 6, ClientRequests: 4, Peers: 4, Leaving: 2}, History: 2,
@@ -132,6 +134,9 @@ func (w *world) save(changes []controller.Change) {
 	state, err := controller.Restore(next)
 	if err != nil {
 		w.t.Fatalf("what is saved cannot be read: %v", err)
+	}
+	if again, err := w.reader.Restore(next); err != nil || !reflect.DeepEqual(again, state) {
+		w.t.Fatalf("a Reader reads %+v (%v), Restore reads %+v", again, err, state)
 	}
 	if len(state.History) > 2 || len(state.Leaving) > 2 {
 		w.t.Fatalf("%d predecessors and %d leaving saved", len(state.History), len(state.Leaving))

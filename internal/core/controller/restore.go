@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,7 +15,44 @@ import (
 // Restore reads a State from the stored values, by their keys. Without values it
 // returns the zero State. A value that is unknown, damaged, or in a newer form is
 // an error. Restore does not read the configurations of earlier revisions.
-func Restore(values map[string][]byte) (State, error) {
+func Restore(values map[string][]byte) (State, error) { return new(Reader).Restore(values) }
+
+// Reader does the same as Restore, again and again. It reads a value only if it has changed since
+// it was read last. The states have entries and operations in common, which never change.
+type Reader struct {
+	entries    known[*Entry]
+	pasts      known[mgmt.PastConfig]
+	operations known[*mgmt.Operation]
+}
+
+// NewReader returns a Reader that remembers what it has read. The zero Reader remembers nothing.
+func NewReader() *Reader {
+	return &Reader{known[*Entry]{}, known[mgmt.PastConfig]{}, known[*mgmt.Operation]{}}
+}
+
+// known is what was read, by the keys of the values.
+type known[T any] map[string]struct {
+	value []byte
+	is    T
+}
+
+// read returns what a value holds.
+func (k known[T]) read(key string, value []byte, decode func([]byte) (T, error)) (T, error) {
+	if was, ok := k[key]; ok && bytes.Equal(was.value, value) {
+		return was.is, nil
+	}
+	is, err := decode(value)
+	if err == nil && k != nil {
+		k[key] = struct {
+			value []byte
+			is    T
+		}{value, is}
+	}
+	return is, err
+}
+
+// Restore reads a State, as the function Restore does.
+func (in *Reader) Restore(values map[string][]byte) (State, error) {
 	if len(values) == 0 {
 		return State{}, nil
 	}
@@ -22,7 +60,7 @@ func Restore(values map[string][]byte) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("value %q: %w", stateKey, err)
 	}
-	r := restoring{values: values, unread: maps.Clone(values)}
+	r := restoring{in: in, values: values, unread: maps.Clone(values)}
 	delete(r.unread, stateKey)
 	var s State
 	switch version {
@@ -41,6 +79,7 @@ func Restore(values map[string][]byte) (State, error) {
 
 // restoring reads a State of form 1 or 2.
 type restoring struct {
+	in             *Reader
 	values, unread map[string][]byte
 }
 
@@ -94,7 +133,7 @@ const maxRevision = 1 << 62
 func (r restoring) descriptions(s *State, deployed uint64) error {
 	names := interned{}
 	for _, key := range r.keys(revisionKeys) {
-		p, err := readPast(r.values[key])
+		p, err := r.in.pasts.read(key, r.values[key], readPast)
 		switch {
 		case err != nil:
 			return fmt.Errorf("value %q: %w", key, err)
@@ -131,7 +170,7 @@ func (in interned) one(text string) string {
 // operations reads the operations, oldest first.
 func (r restoring) operations(s *State) error {
 	for _, key := range r.keys(operationKeys) {
-		op, err := readOperation(r.values[key])
+		op, err := r.in.operations.read(key, r.values[key], readOperation)
 		if err != nil {
 			return fmt.Errorf("value %q: %w", key, err)
 		}
@@ -177,7 +216,9 @@ func (r restoring) entries(s *State, staged, ready, deployed uint64) (err error)
 // by a controller that did not store that. What was staged for it says so.
 func (s *State) deriveAssigned() {
 	if d := s.Deployed; d != nil && s.Staged != nil && s.Ready == d && d.Assigned.None() && s.Staged.Config.ID == d.Config.ID {
-		d.Assigned = mgmt.PortsAssigned(s.Staged.Config, d.Config)
+		derived := *d
+		derived.Assigned = mgmt.PortsAssigned(s.Staged.Config, d.Config)
+		s.Deployed, s.Ready = &derived, &derived
 	}
 }
 
@@ -191,7 +232,7 @@ func (r restoring) entry(key string, revision uint64) (*Entry, error) {
 		return nil, fmt.Errorf("value %q is missing", key)
 	}
 	delete(r.unread, key)
-	e, err := ReadEntry(value)
+	e, err := r.in.Entry(key, value)
 	if err != nil {
 		return nil, fmt.Errorf("value %q: %w", key, err)
 	}
@@ -199,4 +240,9 @@ func (r restoring) entry(key string, revision uint64) (*Entry, error) {
 		return nil, fmt.Errorf("value %q has revision %d, not %d", key, e.Revision, revision)
 	}
 	return e, nil
+}
+
+// Entry returns the Entry that the value of a key holds.
+func (in *Reader) Entry(key string, value []byte) (*Entry, error) {
+	return in.entries.read(key, value, ReadEntry)
 }

@@ -102,7 +102,11 @@ func (s *State) deriveOrigins() {
 		s.History[i].Kind, s.History[i].From = mgmt.OperationDeploy, from
 		from = s.History[i].Revision
 	}
-	if s.Deployed != nil {
-		s.Deployed.Kind, s.Deployed.From = mgmt.OperationDeploy, from
+	if d := s.Deployed; d != nil {
+		derived := *d // a Reader keeps the one that was read
+		derived.Kind, derived.From = mgmt.OperationDeploy, from
+		if s.Deployed = &derived; s.Ready == d {
+			s.Ready = &derived
+		}
 	}
 }

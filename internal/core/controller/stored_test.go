@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -164,6 +165,26 @@ func TestAConversionOfForm1WritesNoConfiguration(t *testing.T) {
 	s.wantSaved("revision/0000000000000002", "revision/0000000000000004", "revision/0000000000000006", "state")
 }
 
+func TestAReaderReadsTheSameAgain(t *testing.T) {
+	files, err := filepath.Glob("testdata/stored/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		stored := read(t, file)
+		want, err := controller.Restore(stored)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		reader := controller.NewReader()
+		for range 3 {
+			if got, err := reader.Restore(stored); err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: the Reader reads %+v (%v), Restore reads %+v", file, got, err, want)
+			}
+		}
+	}
+}
+
 func TestAStateOfForm1IsRead(t *testing.T) {
 	stored := read(t, "testdata/stored/form1.txt")
 	got, err := controller.Restore(stored)
@@ -296,9 +317,15 @@ func TestValuesThatCannotBeUnderstoodAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			stored := read(t, map[int]string{1: "testdata/stored/form1.txt", 2: "testdata/stored/form2_of_1.txt"}[tt.form])
+			reader := controller.NewReader()
+			if _, err := reader.Restore(stored); err != nil {
+				t.Fatal(err)
+			}
 			tt.change(stored)
-			if _, err := controller.Restore(stored); err == nil || err.Error() != tt.want {
-				t.Errorf("Restore: got %v, want %s", err, tt.want)
+			for _, restore := range []func(map[string][]byte) (controller.State, error){controller.Restore, reader.Restore} {
+				if _, err := restore(stored); err == nil || err.Error() != tt.want {
+					t.Errorf("Restore: got %v, want %s", err, tt.want)
+				}
 			}
 		})
 	}
