@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,7 +66,10 @@ type simulation struct {
 	cfg          sim.Config
 	all          bool // goes on after a failure
 
-	taken, done, steps atomic.Uint64
+	taken, done atomic.Uint64
+	// steps are those of Report.Steps, several those of them with three controllers, and leading
+	// those of Report.Leading.
+	steps, several, leading atomic.Uint64
 
 	mu       sync.Mutex
 	failures []*sim.Failure
@@ -74,6 +78,7 @@ type simulation struct {
 // run returns the failures, in the order in which they came. Unless s.all is set, no seed
 // begins after the first failure.
 func (s *simulation) run(ctx context.Context, progress io.Writer) []*sim.Failure {
+	debug.SetGCPercent(800) // a run makes much garbage, and keeps little
 	began := time.Now()
 	var workers sync.WaitGroup
 	for range max(1, s.parallel) {
@@ -97,6 +102,8 @@ func (s *simulation) run(ctx context.Context, progress io.Writer) []*sim.Failure
 	close(finished)
 	reporter.Wait()
 	s.report(progress, began)
+	fmt.Fprintf(progress, "zeekfleet: %d steps of controllers, agents and nodes, %d of them with three controllers, and %d steps that decide which of the three leads\n",
+		s.steps.Load(), s.several.Load(), s.leading.Load())
 	return s.failures
 }
 
@@ -110,6 +117,9 @@ func (s *simulation) work(ctx context.Context) {
 		r := sim.Run(s.first+i, s.cfg)
 		s.done.Add(1)
 		s.steps.Add(uint64(r.Steps))
+		if s.leading.Add(uint64(r.Leading)); r.Controllers > 1 {
+			s.several.Add(uint64(r.Steps))
+		}
 		if r.Failure != nil {
 			s.fail(r.Failure)
 		}

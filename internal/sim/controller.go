@@ -33,6 +33,7 @@ type controllerPart struct {
 	dials []*instanceDial
 	peers acquaintances
 	book  controllerBook
+	shown *mgmt.Snapshot // after the latest step, once somebody has asked for it
 	// deposed says that the core was told of a save by another controller.
 	deposed bool
 	// pure says that the event that comes next must change nothing.
@@ -70,6 +71,7 @@ func (c *controllerPart) begin(saved controller.State) {
 	c.opened.open = nil // of the earlier life, whose clients are gone
 	c.book.checkRemembered()
 	c.m, c.deposed = controller.New(c.w.terms.controller, saved, c.w.source()), false
+	c.shown = nil
 }
 
 // heal ends what is wrong with the controller, and starts it.
@@ -228,8 +230,9 @@ func (c *controllerPart) proceed(t controllerTurn) {
 	for len(t.queue) > 0 {
 		c.w.steps++
 		effects := c.m.Step(c.clock.read(c.w.now), t.queue[0])
+		c.shown = nil
 		c.w.ops.tells(effects)
-		c.w.ops.checkSnapshot(c.m.Snapshot())
+		c.w.ops.checkSnapshot(c.snapshot())
 		c.checkPure(t.queue[0], effects)
 		t.queue = t.queue[1:]
 		for i, effect := range effects {
@@ -254,6 +257,14 @@ func (c *controllerPart) proceed(t controllerTurn) {
 		}
 	}
 	c.settled(t)
+}
+
+// snapshot returns what the core shows after its latest step.
+func (c *controllerPart) snapshot() *mgmt.Snapshot {
+	if c.shown == nil {
+		c.shown = c.m.Snapshot()
+	}
+	return c.shown
 }
 
 // settled checks what holds after a step.

@@ -137,14 +137,14 @@ func (b *controllerBook) bookDeploy(r *request, msg mgmt.StagedDeployRequest) {
 func (b *controllerBook) bookOperate(r *request, msg mgmt.OperateRequest) {
 	r.begun = b.running()
 	if r.mean(msg.Selectors); msg.Resumes != 0 {
-		r.resumed = operationOf(b.controller.m.Snapshot().Operations, msg.Resumes)
+		r.resumed = operationOf(b.controller.snapshot().Operations, msg.Resumes)
 		r.meant, r.meantAll = left(r.resumed, b.controller.disk.saved.Deployed)
 	}
 }
 
 // running returns the operations that run.
 func (b *controllerBook) running() []*mgmt.Operation {
-	return slices.DeleteFunc(slices.Clone(b.controller.m.Snapshot().Operations), func(o *mgmt.Operation) bool { return o.State.Ends() })
+	return slices.DeleteFunc(slices.Clone(b.controller.snapshot().Operations), func(o *mgmt.Operation) bool { return o.State.Ends() })
 }
 
 // mean sets the deployed nodes that selectors mean.

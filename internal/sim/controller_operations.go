@@ -77,7 +77,7 @@ func (b *controllerBook) mayRefuseOperate(r request, msg mgmt.OperateRequest, be
 	case begins("there is no operation"):
 		return msg.Resumes != 0 && r.resumed == nil
 	case begins("operation "):
-		return msg.Resumes != 0 && (!r.meantAll || slices.ContainsFunc(b.controller.m.Snapshot().Operations, func(o *mgmt.Operation) bool {
+		return msg.Resumes != 0 && (!r.meantAll || slices.ContainsFunc(b.controller.snapshot().Operations, func(o *mgmt.Operation) bool {
 			return o.Resumes == msg.Resumes
 		}))
 	case begins("the agent of instance"):

@@ -18,6 +18,9 @@ type reports struct {
 	// right holds what the snapshot has shown of each instance and was right. It is
 	// not checked again before something changes.
 	right map[mgmt.InstanceName]*mgmt.ObservedInstance
+	// shown is the history in the snapshot that was right last, and saved the one with which it was
+	// compared.
+	shown, saved []mgmt.PastConfig
 }
 
 // report is what an agent said last of a node.
@@ -88,9 +91,9 @@ func (r *reports) list(nodes map[mgmt.NodeName]report, statuses mgmt.NodeStatuse
 // checkSnapshot demands that the snapshot shows what is saved, and of each node
 // what its agent said last. A node whose agent is gone is UNKNOWN.
 func (b *controllerBook) checkSnapshot() {
-	snap, saved := b.controller.m.Snapshot(), b.controller.disk.saved
+	snap, saved := b.controller.snapshot(), b.controller.disk.saved
 	if snap.Revision != saved.Revision || !showsEntry(snap.Staged, saved.Staged) || !showsEntry(snap.Deployed, saved.Deployed) ||
-		!slices.EqualFunc(snap.History, saved.History, samePast) || !slices.Equal(snap.Stopped, saved.Stopped) || !slices.Equal(snap.Paused, saved.Paused) {
+		!b.sameHistory(snap.History, saved.History) || !slices.Equal(snap.Stopped, saved.Stopped) || !slices.Equal(snap.Paused, saved.Paused) {
 		b.w.violated("controller's snapshot has revision %d, and r%d is saved, or something else is not what is saved",
 			snap.Revision, saved.Revision)
 	}
@@ -107,6 +110,23 @@ func (b *controllerBook) checkSnapshot() {
 			b.w.violated("controller's snapshot lacks instance %s, which is connected", name)
 		}
 	}
+}
+
+// sameHistory compares what is shown with what is saved. It does not compare the same two again.
+func (b *controllerBook) sameHistory(shown, saved []mgmt.PastConfig) bool {
+	if identical(shown, b.reports.shown) && identical(saved, b.reports.saved) {
+		return true
+	}
+	if !slices.EqualFunc(shown, saved, samePast) {
+		return false
+	}
+	b.reports.shown, b.reports.saved = shown, saved
+	return true
+}
+
+// identical reports whether two lists are one and the same.
+func identical(a, b []mgmt.PastConfig) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 func showsEntry(shown *mgmt.ConfigRevision, saved *controller.Entry) bool {
@@ -199,6 +219,7 @@ func (b *controllerBook) checkDeposed(now time.Time) {
 		controller.FromClient{Client: "late", Principal: mgmt.Principal{Name: "late", Role: mgmt.Admin}, Msg: stage},
 	} {
 		_, isRequest := ev.(controller.FromClient)
+		c.shown = nil
 		for _, effect := range c.m.Step(now, ev) {
 			if record, ok := effect.(controller.Audit); ok && isRequest && record.Record.Outcome == mgmt.AuditFailed {
 				continue

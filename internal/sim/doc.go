@@ -42,7 +42,10 @@
 //   - referee: in peace every deployed node runs and nothing else, no operation runs,
 //     and clients and the snapshot hear so. Of several controllers one leads, and goes on
 //
-// The same seed is the same run, step by step.
+// The same seed is the same run, step by step. A step is one call of a core's Step with an event.
+// The steps of the cores that decide which of several controllers leads are counted apart: most of
+// them are questions to the one that leads, and answers. Calls of Step that are part of a check
+// are not counted.
 //
 // The parts meet as the shells of package daemon let them meet: with the same
 // topics, the same filters, and the same order of outcomes. The package starts no

@@ -21,7 +21,8 @@ type environment struct {
 
 	log    dialogue
 	broken *Failure // the first broken promise; nil: none is broken
-	steps  int      // of all cores
+	steps  int      // of the cores of controllers, agents and nodes
+	leads  int      // steps of the cores that decide which of several controllers leads
 	before int      // steps before the present moment
 	ids
 }

@@ -163,6 +163,7 @@ func (m *member) wake(life int, do func()) {
 // lead hands an event to the core that decides who leads.
 func (m *member) lead(ev leading.Event) {
 	now := m.c.clock.read(m.c.w.now)
+	m.c.w.leads++
 	for _, e := range m.core.Step(now, ev) {
 		m.perform(e)
 		if m.core == nil {
@@ -177,11 +178,18 @@ func (m *member) lead(ev leading.Event) {
 	m.alarm++
 	alarm := m.alarm
 	if at, ok := m.core.NextWake(); ok {
-		m.later(max(0, at.Sub(now)), func() {
+		life := m.life
+		m.c.w.after(max(0, at.Sub(now)), func() {
 			if m.alarm == alarm {
-				m.lead(leading.Tick{})
+				m.wake(life, func() { m.tick(alarm) })
 			}
 		})
+	}
+}
+
+func (m *member) tick(alarm int) {
+	if m.alarm == alarm {
+		m.lead(leading.Tick{})
 	}
 }
 

@@ -183,8 +183,11 @@ func namesOf(nodes []mgmt.Node) []mgmt.NodeName {
 // except the oldest, if there are too many, and that no ID comes twice.
 func (ops *operationBook) checkSave(before, next controller.State, had, has disk) {
 	for _, was := range before.Operations {
-		key := operationKey(was.ID)
 		now := operationOf(next.Operations, was.ID)
+		if now == was {
+			continue // its value is the same
+		}
+		key := operationKey(was.ID)
 		switch {
 		case now == nil && !ops.mayVanish(was, next.Operations):
 			ops.violated("controller forgets operation %d, which is %s, with %d others", was.ID, was.State, len(next.Operations))
@@ -285,7 +288,7 @@ func (ops *operationBook) checkSnapshot(snap *mgmt.Snapshot) {
 // checkPeace demands that no operation runs in peace. A deployment may be watched until its
 // time has come: somebody may have set the controller's clock back.
 func (ops *operationBook) checkPeace() {
-	for _, op := range ops.controller.m.Snapshot().Operations {
+	for _, op := range ops.controller.snapshot().Operations {
 		if !op.State.Ends() && !op.RevertAt.After(ops.controller.clock.read(ops.now)) {
 			ops.violated("in peace operation %d still runs: %+v", op.ID, op)
 		}

@@ -47,6 +47,7 @@ func (r *referee) checkPlacement() {
 // checkRecovery demands that every deployed node runs, and that a client hears so.
 func (r *referee) checkRecovery() {
 	r.checkLead(true)
+	r.checkStored()
 	r.checkPlacement()
 	r.ops.checkPeace()
 	d := r.controller.disk.saved.Deployed
@@ -87,7 +88,7 @@ func (r *referee) checkSnapshot(config mgmt.Configuration) {
 		return
 	}
 	states := map[place]mgmt.State{} // an instance that has refused the configuration may run a node that another one runs, too
-	for _, in := range r.controller.m.Snapshot().Instances {
+	for _, in := range r.controller.snapshot().Instances {
 		for _, n := range in.Nodes {
 			if n.MgmtRole == mgmt.RoleNone {
 				states[place{in.Name, n.Node}] = n.State

@@ -101,7 +101,7 @@ func (ops *operationBook) checkReverted(e *controller.Entry, op *mgmt.Operation,
 // ended in the present step.
 func (ops *operationBook) reverts(who string) bool {
 	now := ops.controller.clock.read(ops.now)
-	return slices.ContainsFunc(ops.controller.m.Snapshot().Operations, func(o *mgmt.Operation) bool {
+	return slices.ContainsFunc(ops.controller.snapshot().Operations, func(o *mgmt.Operation) bool {
 		return o.Kind == mgmt.OperationRevert && o.Who == who && (!o.State.Ends() || o.Ended.Equal(now))
 	})
 }
@@ -166,7 +166,7 @@ func (ops *operationBook) said(at place) mgmt.State {
 		return mgmt.Unknown
 	}
 	r, known := b.reports.of(at.instance, holder)[at.node]
-	if known && (r.heard || shownState(ops.controller.m.Snapshot(), at) == r.state) {
+	if known && (r.heard || shownState(ops.controller.snapshot(), at) == r.state) {
 		return r.state
 	}
 	return mgmt.Unknown

@@ -60,7 +60,7 @@ func (ops *operationBook) forgetStopped() {
 // restartersOf returns the operations that run and that restart a node now.
 func (ops *operationBook) restartersOf(at place) []*mgmt.Operation {
 	var list []*mgmt.Operation
-	for _, op := range ops.controller.m.Snapshot().Operations {
+	for _, op := range ops.controller.snapshot().Operations {
 		step, ok := stepOf(op, at)
 		if !op.State.Ends() && ok && step.State == mgmt.StepRunning && (op.Kind == mgmt.OperationRestart || op.Kind == mgmt.OperationStart) {
 			list = append(list, op)

@@ -10,8 +10,8 @@ import (
 
 // Config says how long a run lasts. Its zero value works.
 type Config struct {
-	// Steps is the least number of steps of the cores. The run ends with the
-	// episode in which it reaches that number. Zero means 2,000.
+	// Steps is the least number of steps of the cores of controllers, agents and nodes. The
+	// run ends with the episode in which it reaches that number. Zero means 2,000.
 	Steps int
 	// Controllers is how many controllers there are: 1 or 3. Zero means 3 for one seed of three.
 	Controllers int
@@ -35,18 +35,20 @@ func (c Config) world(seed uint64) *world {
 
 // Report describes a run.
 type Report struct {
-	Seed     uint64
-	Steps    int           // of all cores
-	Episodes int           // of mischief and peace
-	Time     time.Duration // in the simulated cluster
-	Failure  *Failure      // nil if every promise was kept
+	Seed        uint64
+	Controllers int
+	Steps       int           // of the cores of controllers, agents and nodes
+	Leading     int           // of the cores that decide which of several controllers leads
+	Episodes    int           // of mischief and peace
+	Time        time.Duration // in the simulated cluster
+	Failure     *Failure      // nil if every promise was kept
 }
 
 // Failure is a broken promise.
 type Failure struct {
 	Seed uint64
 	Cfg  Config
-	Step int           // at which it was broken, counted over all cores
+	Step int           // at which it was broken, counted as Report.Steps
 	At   time.Duration // since the beginning
 	What string
 	// Dialogue holds the last entries of the run, oldest first.
@@ -96,7 +98,7 @@ func run(w *world, seed uint64, cfg Config) Report {
 			r.Episodes++
 		}
 	})
-	r.Steps, r.Time, r.Failure = w.steps, w.now, w.broken
+	r.Controllers, r.Steps, r.Leading, r.Time, r.Failure = len(w.controllers), w.steps, w.leads, w.now, w.broken
 	if r.Failure != nil {
 		r.Failure.Seed, r.Failure.Cfg = seed, cfg
 	}

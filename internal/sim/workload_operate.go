@@ -109,7 +109,7 @@ func (l *workload) someRestart() mgmt.OperationID {
 	if l.controller.m == nil {
 		return 0
 	}
-	list := slices.DeleteFunc(slices.Clone(l.controller.m.Snapshot().Operations), func(o *mgmt.Operation) bool {
+	list := slices.DeleteFunc(slices.Clone(l.controller.snapshot().Operations), func(o *mgmt.Operation) bool {
 		return o.Kind != mgmt.OperationRestart
 	})
 	if len(list) == 0 || l.chance(0.1) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/core/controller"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
@@ -38,8 +39,8 @@ type world struct {
 	// launched holds when a process was last started for each node.
 	launched map[place]time.Duration
 	fates    map[mgmt.NodeName]fate // that a dialogue has set; other fates are drawn
-	// read holds the operations that were read from the controller's store, by their keys.
-	read map[string]readOperation
+	// read reads the controllers' store.
+	read *controller.Reader
 }
 
 // place is a node on an instance. Two agents may claim to be one instance.
@@ -53,7 +54,7 @@ func newWorld(rng *rand.Rand, t terms) *world {
 	w := &world{
 		environment: newEnvironment(rng, t),
 		launched:    map[place]time.Duration{}, dialable: map[mgmt.InstanceName]netip.AddrPort{},
-		read: map[string]readOperation{},
+		read: controller.NewReader(),
 	}
 	w.net = &network{environment: w.environment, endpoints: w.endpoints}
 	w.load, w.chaos, w.referee = &workload{world: w}, &chaos{world: w}, &referee{world: w}
