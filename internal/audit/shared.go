@@ -1,10 +1,8 @@
 package audit
 
 import (
-	"errors"
 	"fmt"
 
-	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/journal"
 )
 
@@ -76,11 +74,7 @@ func (s shelvedLines) sameKind() int {
 // Each calls each with all lines after a number, in batches of at most so many bytes. Another
 // process may append meanwhile. It returns how many lines are damaged, which it leaves out.
 func (l *Log) Each(after uint64, most int, each func(first, last uint64, lines []byte) error) (damaged int, err error) {
-	b := journal.Batches{Most: most, Each: each}
-	damaged, err = journal.Lines([]*journal.Journal{l.shelf[changes], l.shelf[refusals]}, after, func(_ int, line journal.Line) error { return b.Add(line) })
-	if err == nil {
-		err = b.Flush()
-	}
+	damaged, err = journal.Parts([]*journal.Journal{l.shelf[changes], l.shelf[refusals]}, after, most, each)
 	if err != nil {
 		return damaged, fmt.Errorf("read the audit log: %w", err)
 	}
@@ -104,27 +98,12 @@ func (l *Log) Take(first, last uint64, lines []byte) error {
 	if last <= newest {
 		return nil
 	}
-	cut, damaged, err := journal.Cut(lines, newest, func(line []byte) (journal.Head, error) { h, _, err := readHead(line); return h, err })
+	taking := journal.Taking[shelved]{
+		What: "audit log", Head: func(line []byte) (journal.Head, error) { h, _, err := readHead(line); return h, err }, Read: shelf, Logger: l.cfg.Logger,
+	}
+	taken, _, err := taking.Records(first, last, lines, newest)
 	if err != nil {
-		return fmt.Errorf("take a part of the audit log: %w", err)
-	}
-	taken := make([]shelved, 0, len(cut))
-	for _, line := range cut {
-		one, err := shelf(line)
-		if newer, ok := errors.AsType[*form.NewerError](err); ok {
-			return fmt.Errorf("take a part of the audit log: %w", newer)
-		}
-		if err != nil || line.Seq > last {
-			damaged++
-			continue
-		}
-		taken = append(taken, one)
-	}
-	if first > newest+1 {
-		l.cfg.Logger.Warn("records of the audit log are missing here: the controllers no longer shared them when this one asked", "from", newest+1, "to", first-1)
-	}
-	if damaged > 0 {
-		l.cfg.Logger.Error("a part of the audit log that another controller has shared is damaged: lines are left out", "first", first, "last", last, "count", damaged)
+		return err
 	}
 	l.unwritten = append(l.unwritten, taken...)
 	if err := l.writeShared(); err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/zeekfleet/zeekfleet/internal/form"
 	"github.com/zeekfleet/zeekfleet/internal/journal"
 )
 
@@ -64,16 +63,15 @@ func (l *Log) Take(first, last uint64, lines []byte) error {
 	if last <= newest {
 		return nil
 	}
-	list, damaged, err := readShared(lines, newest, last)
+	taking := journal.Taking[written]{
+		What: "log of happenings", Head: func(line []byte) (journal.Head, error) { h, _, err := readHead(line); return h, err }, Read: readWritten, Logger: l.cfg.Logger,
+	}
+	list, gap, err := taking.Records(first, last, lines, newest)
 	if err != nil {
-		return fmt.Errorf("take a part of the log of happenings: %w", err)
+		return err
 	}
-	if first > newest+1 {
-		l.cfg.Logger.Warn("records of the log of happenings are missing here: the controllers no longer shared them when this one asked", "from", newest+1, "to", first-1)
+	if gap {
 		l.loadPositions()
-	}
-	if damaged > 0 {
-		l.cfg.Logger.Error("a part of the log of happenings that another controller has shared is damaged: lines are left out", "first", first, "last", last, "count", damaged)
 	}
 	if _, err := l.write(list); err != nil {
 		return err
@@ -82,32 +80,14 @@ func (l *Log) Take(first, last uint64, lines []byte) error {
 	return nil
 }
 
-// readShared returns the records in lines that others have shared.
-func readShared(lines []byte, after, last uint64) (list []written, damaged int, err error) {
-	cut, damaged, err := journal.Cut(lines, after, func(line []byte) (journal.Head, error) { h, _, err := readHead(line); return h, err })
-	if err != nil {
-		return nil, 0, err
-	}
-	for _, line := range cut {
-		rec, err := readLine(line)
-		if newer, ok := errors.AsType[*form.NewerError](err); ok {
-			return nil, 0, newer
-		}
-		if err != nil || line.Seq > last {
-			damaged++
-			continue
-		}
-		list = append(list, written{rec, line})
-	}
-	return list, damaged, nil
-}
-
-func readLine(line journal.Line) (Record, error) {
+// readWritten returns the record of a line with the line.
+func readWritten(line journal.Line) (written, error) {
 	h, object, err := readHead(line.Text[:len(line.Text)-1])
 	if err != nil {
-		return Record{}, err
+		return written{}, err
 	}
-	return decode(h, object)
+	rec, err := decode(h, object)
+	return written{rec, line}, err
 }
 
 // skip leaves out the numbers up to last.
@@ -158,11 +138,7 @@ func (l *Log) savePositions(newest uint64) {
 // Each calls each with all lines after a number, in batches of at most so many bytes. Another
 // process may append meanwhile. It returns how many lines are damaged, which it leaves out.
 func (l *Log) Each(after uint64, most int, each func(first, last uint64, lines []byte) error) (damaged int, err error) {
-	b := journal.Batches{Most: most, Each: each}
-	damaged, err = journal.Lines([]*journal.Journal{l.journal}, after, func(_ int, line journal.Line) error { return b.Add(line) })
-	if err == nil {
-		err = b.Flush()
-	}
+	damaged, err = journal.Parts([]*journal.Journal{l.journal}, after, most, each)
 	if err != nil {
 		return damaged, fmt.Errorf("read the log of happenings: %w", err)
 	}

@@ -6,10 +6,10 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/form"
 )
 
-// Cut returns the lines of a text whose numbers are greater than after, and how many lines are
+// cut returns the lines of a text whose numbers are greater than after, and how many lines are
 // damaged. A line counts as damaged, too, if its number is not greater than that of the line
 // before. The error is a *form.NewerError.
-func Cut(text []byte, after uint64, read func(line []byte) (Head, error)) (lines []Line, damaged int, err error) {
+func cut(text []byte, after uint64, read func(line []byte) (Head, error)) (lines []Line, damaged int, err error) {
 	var last uint64
 	for line := range WholeLines(text) {
 		h, err := read(line)
@@ -27,10 +27,10 @@ func Cut(text []byte, after uint64, read func(line []byte) (Head, error)) (lines
 	return lines, damaged, nil
 }
 
-// Lines calls each with the lines of journals whose numbers are greater than after, in the
+// lines calls each with the lines of journals whose numbers are greater than after, in the
 // order of their numbers. It reads a segment at a time, also while another process appends. It
 // returns how many lines are damaged, which it leaves out.
-func Lines(journals []*Journal, after uint64, each func(of int, line Line) error) (damaged int, err error) {
+func lines(journals []*Journal, after uint64, each func(Line) error) (damaged int, err error) {
 	heads := make([]*cursor, len(journals))
 	for i, j := range journals {
 		heads[i] = &cursor{journal: j, segments: j.Segments(), after: after}
@@ -51,7 +51,7 @@ func Lines(journals []*Journal, after uint64, each func(of int, line Line) error
 		c := heads[first]
 		line := c.lines[0]
 		c.lines = c.lines[1:]
-		if err := each(first, line); err != nil {
+		if err := each(line); err != nil {
 			return 0, err
 		}
 	}
@@ -82,45 +82,11 @@ func (c *cursor) fill() error {
 		if err != nil {
 			return err
 		}
-		lines, damaged, err := Cut(text, c.after, c.journal.cfg.Read)
+		lines, damaged, err := cut(text, c.after, c.journal.cfg.Read)
 		if err != nil {
 			return err
 		}
 		c.lines, c.damaged = lines, c.damaged+damaged
 	}
 	return nil
-}
-
-// Batches gathers lines into batches of at most so many bytes. A longer line is a batch of its
-// own.
-type Batches struct {
-	Most int
-	Each func(first, last uint64, lines []byte) error
-
-	first, last uint64
-	text        []byte
-}
-
-// Add adds a line.
-func (b *Batches) Add(line Line) error {
-	if len(b.text) > 0 && len(b.text)+len(line.Text) > b.Most {
-		if err := b.Flush(); err != nil {
-			return err
-		}
-	}
-	if len(b.text) == 0 {
-		b.first = line.Seq
-	}
-	b.last, b.text = line.Seq, append(b.text, line.Text...)
-	return nil
-}
-
-// Flush ends the batch that has begun.
-func (b *Batches) Flush() error {
-	if len(b.text) == 0 {
-		return nil
-	}
-	text := b.text
-	b.text = nil
-	return b.Each(b.first, b.last, text)
 }
