@@ -168,6 +168,9 @@ func (m *Clustered) pulse(ctx context.Context, of string) error {
 	if errors.Is(err, relay.ErrNotLeading) {
 		return fmt.Errorf("controller %s: %w", of, daemon.ErrNotLeading)
 	}
+	if errors.Is(err, relay.ErrDisbelieved) {
+		return fmt.Errorf("%w (%w)", err, daemon.ErrDisbelieved)
+	}
 	return err
 }
 

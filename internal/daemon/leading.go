@@ -20,6 +20,8 @@ import (
 var (
 	// ErrNotLeading says that a controller does not lead.
 	ErrNotLeading = errors.New("this controller does not lead")
+	// ErrDisbelieved says that this controller does not believe the certificate of another one.
+	ErrDisbelieved = errors.New("its certificate is not believed here")
 	// ErrTermOver is the cause of the end of a term's context. The error says why, too.
 	ErrTermOver = errors.New("the term of this controller is over")
 	// ErrInOrder is part of that cause if the controller leads until the term has closed, for
@@ -39,7 +41,8 @@ type LeadingConfig struct {
 		quorum.Membership
 	}
 	// Pulse asks the controller with this name whether it leads. It returns an error that wraps
-	// ErrNotLeading if that one says that it does not. Nil asks nobody: then a lead ends only
+	// ErrNotLeading if that one says that it does not, and one that wraps ErrDisbelieved if this
+	// controller does not believe that one's certificate. Nil asks nobody: then a lead ends only
 	// when its session does.
 	Pulse func(ctx context.Context, of string) error
 	// Run is a term: it opens, runs and closes what a controller that leads has. It returns when
@@ -277,14 +280,22 @@ func (l *Leading) ask(e leading.Ask) {
 		d := leading.Done{ID: e.ID}
 		if l.cfg.Pulse != nil {
 			if err := l.cfg.Pulse(ctx, e.Of); err != nil {
-				d.How, d.Why = leading.Failed, err.Error()
-				if errors.Is(err, ErrNotLeading) || errors.Is(err, syscall.ECONNREFUSED) {
-					d.How = leading.Refused
-				}
+				d.How, d.Why = heard(err), err.Error()
 			}
 		}
 		_ = l.post(l.run, d)
 	})
+}
+
+// heard returns what the error of a Pulse says of the controller that leads.
+func heard(err error) leading.Outcome {
+	switch {
+	case errors.Is(err, ErrNotLeading), errors.Is(err, syscall.ECONNREFUSED):
+		return leading.Refused
+	case errors.Is(err, ErrDisbelieved):
+		return leading.Disbelieved
+	}
+	return leading.Failed
 }
 
 // watch watches who leads, in place of the watch before.

@@ -66,6 +66,10 @@ type Limits struct {
 	// DialTimeout bounds the time for a connection to one address of a controller. Zero means
 	// 2 s.
 	DialTimeout time.Duration
+	// PulseKept is for how long a connection is kept for pulses. A pulse on a new connection
+	// shows that the controller that leads still takes new ones, and still believes the
+	// certificate of this one. Zero means 1 s.
+	PulseKept time.Duration
 	// AnswerTimeout bounds the time from the end of a request to the beginning of its answer.
 	// Zero means 4 minutes: some requests wait for other hosts on purpose.
 	AnswerTimeout time.Duration
@@ -99,6 +103,7 @@ func (c Config) withDefaults() (Config, error) {
 	fill("LeaderWait", &c.LeaderWait, 5*time.Second)
 	fill("RetryDelay", &c.RetryDelay, 100*time.Millisecond)
 	fill("DialTimeout", &c.DialTimeout, 2*time.Second)
+	fill("PulseKept", &c.PulseKept, time.Second)
 	fill("AnswerTimeout", &c.AnswerTimeout, 4*time.Minute)
 	fill("Grace", &c.Grace, 2*time.Second)
 	fill("Patience", &c.Patience, 20*time.Second)

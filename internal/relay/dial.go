@@ -99,10 +99,13 @@ func (r *Relay) connect(ctx context.Context, name, address string) (net.Conn, er
 		InsecureSkipVerify: true,
 		VerifyConnection: func(state tls.ConnectionState) error {
 			who, err := r.cfg.Judge(state.PeerCertificates)
-			if err == nil && who != want {
-				err = fmt.Errorf("this is %s, and not %s", who, want)
+			if err != nil {
+				return fmt.Errorf("%w: %w", ErrDisbelieved, err)
 			}
-			return err
+			if who != want {
+				return fmt.Errorf("this is %s, and not %s", who, want)
+			}
+			return nil
 		},
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return r.cfg.Certificate() },
 	})
@@ -119,9 +122,27 @@ const maxPulse = 4 << 10
 // ErrNotLeading says that a controller has answered that it does not lead.
 var ErrNotLeading = errors.New("it does not lead")
 
+// ErrDisbelieved says that this controller does not believe the certificate of another one. The
+// clock of one of them may be wrong, or what this one knows of the cluster is old.
+var ErrDisbelieved = errors.New("the certificate that it shows is not believed here")
+
+// dialForPulses connects to the controller of a pulse.
+func (r *Relay) dialForPulses(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := r.dial(ctx, network, address)
+	if err == nil {
+		r.pulsed.Store(int64(time.Since(r.began)))
+	}
+	return conn, err
+}
+
 // Pulse asks a controller at one of its addresses whether it leads. It returns nil if that
-// controller says so, and an error that wraps ErrNotLeading if it says that it does not.
+// controller says so, and an error that wraps ErrNotLeading if it says that it does not, or
+// ErrDisbelieved if its certificate is not believed. At the latest after Limits.PulseKept it asks
+// on a new connection.
 func (r *Relay) Pulse(ctx context.Context, name string, addresses []string) error {
+	if time.Since(r.began)-time.Duration(r.pulsed.Load()) >= r.cfg.PulseKept {
+		r.pulses.CloseIdleConnections()
+	}
 	req, err := http.NewRequestWithContext(withAddresses(ctx, name, addresses), http.MethodGet, "https://"+hostOf(name)+api.PathPulse, nil)
 	if err != nil {
 		return fmt.Errorf("ask controller %s: %w", name, err)

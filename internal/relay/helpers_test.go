@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,6 +73,8 @@ type leader struct {
 	relay.Leader
 	server *http.Server
 	ln     net.Listener
+	// disbelieves says that it refuses the certificates of others.
+	disbelieves *atomic.Bool
 }
 
 // lead starts a controller with a name, whose requests a handler answers.
@@ -81,10 +84,15 @@ func (h *hubs) lead(name string, token int64, handler http.HandlerFunc) *leader 
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	secure := tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{*h.certificate("controller/" + name)}, ClientAuth: tls.RequireAnyClientCert})
+	settings := &tls.Config{Certificates: []tls.Certificate{*h.certificate("controller/" + name)}, ClientAuth: tls.RequireAnyClientCert}
+	disbelieves := new(atomic.Bool)
+	settings.VerifyConnection = func(tls.ConnectionState) error {
+		return map[bool]error{true: errors.New("the certificate begins in three hours")}[disbelieves.Load()]
+	}
+	secure := tls.NewListener(ln, settings)
 	l := &leader{
 		Leader: relay.Leader{Name: name, Term: uint64(token), Token: token, Addresses: []string{ln.Addr().String()}},
-		ln:     ln, server: &http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)},
+		ln:     ln, disbelieves: disbelieves, server: &http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)},
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() { l.server.Serve(secure) })
@@ -124,7 +132,10 @@ type follower struct {
 func (h *hubs) follow(cfg relay.Config, dress func(*web.Connection)) *follower {
 	h.t.Helper()
 	shown := h.certificate("controller/hub-2")
-	cfg.Name, cfg.Judge = "hub-2", h.judge
+	cfg.Name = "hub-2"
+	if cfg.Judge == nil {
+		cfg.Judge = h.judge
+	}
 	cfg.Certificate = func() (*tls.Certificate, error) { return shown, nil }
 	cfg.Logger = slog.New(slog.NewTextHandler(h.t.Output(), nil))
 	r, err := relay.New(cfg)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/web"
 )
@@ -17,6 +19,9 @@ type Relay struct {
 	// passing has the connections to the controller that leads, and pulses those for its
 	// pulse: a question of life and death does not wait for others.
 	passing, pulses *http.Transport
+	// pulsed is when the newest connection for pulses came about, in nanoseconds since began.
+	pulsed atomic.Int64
+	began  time.Time
 }
 
 // New returns a relay, which can serve once. At first it believes that nobody leads.
@@ -25,9 +30,10 @@ func New(cfg Config) (*Relay, error) {
 	if err != nil {
 		return nil, fmt.Errorf("relay config: %w", err)
 	}
-	r := &Relay{cfg: cfg, kept: newKept(cfg.Limits)}
+	r := &Relay{cfg: cfg, kept: newKept(cfg.Limits), began: time.Now()}
 	r.leads.changed = make(chan struct{})
 	r.passing, r.pulses = r.transport(cfg.MaxConnections), r.transport(2)
+	r.pulses.DialTLSContext = r.dialForPulses
 	r.server, err = web.New(web.Config{
 		Name: cfg.Name, HostNames: cfg.HostNames, PlainElsewhere: cfg.PlainElsewhere, Logger: cfg.Logger, Limits: cfg.Web,
 		Refused: cfg.Refused, Pass: r.serve,

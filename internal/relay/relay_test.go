@@ -3,12 +3,14 @@ package relay_test
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -472,6 +474,59 @@ func TestPulse(t *testing.T) {
 	}
 	if err := f.Pulse(t.Context(), "hub-1", nil); err == nil || strings.Contains(err.Error(), "\n") {
 		t.Errorf("without an address: %v", err)
+	}
+}
+
+// A connection that is kept says nothing of new ones. So a pulse soon asks on a new one, and fails
+// when one of the two controllers believes the other one's certificate no longer.
+func TestPulsesAskOnNewConnections(t *testing.T) {
+	h := newHubs(t)
+	var connections sync.Map
+	l := h.lead("hub-1", 1, func(w http.ResponseWriter, r *http.Request) {
+		connections.Store(r.RemoteAddr, true)
+		json.NewEncoder(w).Encode(api.Pulse{Name: "hub-1", Leads: true})
+	})
+	var expired atomic.Bool
+	judged := func(chain []*x509.Certificate) (string, error) {
+		if expired.Load() {
+			return "", errors.New("the certificate has expired")
+		}
+		return h.judge(chain)
+	}
+	pulse := func(f *follower) error { return f.Pulse(t.Context(), "hub-1", l.Addresses) }
+
+	keeping := h.follow(relay.Config{Judge: judged, Limits: relay.Limits{PulseKept: time.Hour}}, nil)
+	anew := h.follow(relay.Config{Judge: judged, Limits: relay.Limits{PulseKept: 1}}, nil)
+	for name, c := range map[string]struct {
+		f    *follower
+		want int
+	}{"kept for an hour": {keeping, 1}, "kept for a nanosecond": {anew, 3}} {
+		connections.Clear()
+		for range 3 {
+			if err := pulse(c.f); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		got := 0
+		connections.Range(func(any, any) bool { got++; return true })
+		if got != c.want {
+			t.Errorf("%s: %d connections, want %d", name, got, c.want)
+		}
+	}
+	l.disbelieves.Store(true)
+	if err := pulse(keeping); err != nil {
+		t.Errorf("on the connection that is kept: %v", err)
+	}
+	if err := pulse(anew); err == nil || errors.Is(err, relay.ErrDisbelieved) || errors.Is(err, relay.ErrNotLeading) {
+		t.Errorf("who is not believed got %v, want an error of TLS", err)
+	}
+	l.disbelieves.Store(false)
+	if err := pulse(anew); err != nil {
+		t.Errorf("who is believed again got %v", err)
+	}
+	expired.Store(true)
+	if err := pulse(anew); !errors.Is(err, relay.ErrDisbelieved) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("who does not believe got %v, want ErrDisbelieved in one line", err)
 	}
 }
 

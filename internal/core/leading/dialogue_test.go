@@ -21,6 +21,8 @@ var update = flag.Bool("update", false, "rewrite the dialogues")
 //	up, kill, pause, resume NAME
 //	away, back NAME        its store cannot be reached, and can again
 //	deaf, hears NAME OF    it does not hear another one, and hears it again
+//	disbelieves, believes NAME OF
+//	                       its clock is wrong, so that it does not believe another one
 //	fails, works NAME      its terms fail to open
 //	learner, voter, behind, caughtup NAME
 //	closes NAME TIME       how long its terms take to close
@@ -84,6 +86,8 @@ func play(w *world, words []string) error {
 		m.away = words[0] == "away"
 	case "deaf", "hears":
 		m.deaf[word()] = words[0] == "deaf"
+	case "disbelieves", "believes":
+		m.disbelieves[word()] = words[0] == "disbelieves"
 	case "fails", "works":
 		m.failing = words[0] == "fails"
 	case "learner":

@@ -82,6 +82,9 @@ const (
 	// Refused says of an Ask that the connection was refused, or that the controller says
 	// itself that it does not lead.
 	Refused
+	// Disbelieved says of an Ask that this controller does not believe the certificate of the
+	// other one. A clock is wrong, and it may be that of this controller.
+	Disbelieved
 	Failed
 )
 

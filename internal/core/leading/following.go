@@ -105,8 +105,12 @@ func (t follower) answered(ev Done, c call) {
 	switch ev.How {
 	case OK:
 		t.lead.heard, t.lead.refused, t.mute = t.now, 0, time.Time{}
+		t.lead.disbelieved = false
 	case Refused:
 		t.lead.refused++
+		t.lead.disbelieved = false
+	case Disbelieved:
+		t.lead.disbelieved = true
 	}
 }
 
@@ -202,7 +206,11 @@ func (t follower) needed() (int, bool) {
 			live++
 		}
 	}
-	return Needed(t.counted.Voters, live), true
+	needed := Needed(t.counted.Voters, live)
+	if t.lead.disbelieved {
+		needed = max(needed, 2)
+	}
+	return needed, true
 }
 
 func (t follower) endedLead(ev Done, c call) {

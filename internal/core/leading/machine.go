@@ -53,6 +53,9 @@ type lead struct {
 	refused int       // times in a row
 	doubted quorum.Session
 	noted   bool // that this controller doubts it
+	// disbelieved says that this controller has not believed its certificate. That may be a
+	// fault of this one, so another one must doubt the lead, too.
+	disbelieved bool
 }
 
 // term is a term of this controller, until it has closed and the lead has ended.

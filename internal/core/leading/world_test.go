@@ -80,11 +80,13 @@ type member struct {
 	alarm int
 	cfg   leading.Config
 	// What is wrong with it.
-	paused  bool
-	held    []func() // while it is paused
-	away    bool     // the store
-	deaf    map[string]bool
-	failing bool
+	paused bool
+	held   []func() // while it is paused
+	away   bool     // the store
+	deaf   map[string]bool
+	// disbelieves has those whose certificates it does not believe.
+	disbelieves map[string]bool
+	failing     bool
 	// Its term: zero if none is open.
 	open     int64
 	closes   time.Duration
@@ -103,7 +105,7 @@ func newWorld(rng *rand.Rand, names ...string) *world {
 	}
 	for i, name := range names {
 		w.members = append(w.members, &member{
-			w: w, name: name, deaf: map[string]bool{}, cfg: leading.Config{Name: name}, closes: 50 * time.Millisecond,
+			w: w, name: name, deaf: map[string]bool{}, disbelieves: map[string]bool{}, cfg: leading.Config{Name: name}, closes: 50 * time.Millisecond,
 			clock: time.Date(2026, 1, 1, i*7, 0, 0, 0, time.UTC), // no two clocks agree
 		})
 	}
@@ -315,6 +317,10 @@ func (m *member) ask(e leading.Ask) {
 			m.later(m.w.delay(), func() { finish(leading.Refused) })
 		case of.paused:
 		case m.w.loses() || of.deaf[m.name]:
+		case m.disbelieves[e.Of]:
+			m.later(m.w.delay(), func() { finish(leading.Disbelieved) })
+		case of.disbelieves[m.name]:
+			m.later(m.w.delay(), func() { finish(leading.Failed) })
 		case !of.core.View().Holds || of.clock.Add(m.w.now).Sub(of.core.View().Renewed) > 3*time.Second:
 			m.later(m.w.delay(), func() { finish(leading.Refused) })
 		default:
