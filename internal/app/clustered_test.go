@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,13 +31,41 @@ import (
 
 // memberOf is one of several controllers in this process.
 type memberOf struct {
-	t     *testing.T
-	set   settings.Controller
-	api   *api.Client
-	stop  context.CancelCauseFunc
-	ended chan error
+	t      *testing.T
+	set    settings.Controller
+	api    *api.Client
+	stop   context.CancelCauseFunc
+	ended  chan error
+	logged logged
 	// clustered is the controller that was started last, if it is clustered.
 	clustered *app.Clustered
+}
+
+// logged is what a controller has logged.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(text []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(text)
+}
+
+// awaitLog waits until the controller has logged something since it was started.
+func (m *memberOf) awaitLog(part string) {
+	m.t.Helper()
+	var text string
+	for began := time.Now(); time.Since(began) < patience.Limit; time.Sleep(20 * time.Millisecond) {
+		m.logged.mu.Lock()
+		text = m.logged.text.String()
+		m.logged.mu.Unlock()
+		if strings.Contains(text, part) {
+			return
+		}
+	}
+	m.t.Fatalf("%s has not logged %q, but %s", m.set.Name, part, text)
 }
 
 var errStopped = errors.New("stopped by the test")
@@ -71,11 +100,15 @@ func (m *memberOf) start() {
 func (m *memberOf) tryStart(how app.Opening) error {
 	var c interface{ Run(context.Context) error }
 	var err error
+	m.logged.mu.Lock()
+	m.logged.text.Reset()
+	m.logged.mu.Unlock()
+	log := testLog(m.t, m.set.Name, &m.logged)
 	if m.set.Cluster.On {
-		m.clustered, err = app.OpenClustered(m.t.Context(), m.set, testLog(m.t, m.set.Name), how)
+		m.clustered, err = app.OpenClustered(m.t.Context(), m.set, log, how)
 		c = m.clustered
 	} else {
-		c, err = app.OpenController(m.t.Context(), m.set, testLog(m.t, m.set.Name), app.PortFlags{})
+		c, err = app.OpenController(m.t.Context(), m.set, log, app.PortFlags{})
 	}
 	if err != nil {
 		return err
@@ -104,9 +137,9 @@ func (m *memberOf) end() error {
 	}
 }
 
-// testLog writes into the log of the test while that runs.
-func testLog(t *testing.T, name string) *slog.Logger {
-	return slog.New(slog.NewTextHandler(logTo{t, name}, &slog.HandlerOptions{Level: slog.LevelInfo}))
+// testLog writes into the log of the test while that runs, and elsewhere.
+func testLog(t *testing.T, name string, also ...io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(io.MultiWriter(append(also, logTo{t, name})...), &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
 
 type logTo struct {
@@ -296,6 +329,27 @@ func (m *memberOf) storeAnswers(asks *memberOf) int {
 }
 
 // A controller that joins hides no state of its own.
+// A controller that is started alone says what it waits for, and that it waits no longer.
+func TestAControllerWithoutAMajoritySaysSo(t *testing.T) {
+	ports := reserve(t)
+	c1, c2 := newMember(t, ports, 1), newMember(t, ports, 2)
+	c1.start()
+	c1.await("it leads", func(list api.Controllers) bool { return list.Leader == "c-1" })
+	c2.join(c1)
+	c2.start()
+	c1.await("both have a vote", func(list api.Controllers) bool {
+		return slices.Equal(roles(list), []string{"leader", "follower"})
+	})
+	c2.end()
+	c1.end()
+	c1.start()
+	c1.awaitLog("the majority of the controllers is missing: nothing can be changed until it is there; start the other controllers")
+	c1.awaitLog("away=c-2 ")
+	c2.start()
+	c1.awaitLog("the store has its majority again")
+	c1.await("one leads", func(list api.Controllers) bool { return list.Leader != "" })
+}
+
 func TestWhoHasStateDoesNotJoin(t *testing.T) {
 	ports := reserve(t)
 	one, two := newMember(t, ports, 1), newMember(t, ports, 2)

@@ -42,8 +42,8 @@ type members struct {
 	live   []string
 	health []quorum.Health
 	asked  time.Time
-	// answered is when the store last had a majority for an answer.
-	answered time.Time
+	// majority knows whether the store has one.
+	majority majority
 	// changed is closed when the next Report may differ.
 	changed chan struct{}
 	// nudged has something when the stores are to be asked at once.
@@ -51,7 +51,10 @@ type members struct {
 }
 
 func newMembers(m *Clustered) *members {
-	return &members{m: m, changed: make(chan struct{}), nudged: make(chan struct{}, 1)}
+	return &members{
+		m: m, changed: make(chan struct{}), nudged: make(chan struct{}, 1),
+		majority: majority{log: m.log, external: m.external(), answered: time.Now()},
+	}
 }
 
 // How often the stores of all controllers are asked how they are, and how long that may take.
@@ -77,7 +80,7 @@ func (c *members) run(ctx context.Context) error {
 			}
 		}
 	})
-	c.announce(ctx)
+	all.Go(func() { c.announce(ctx) })
 	for ctx.Err() == nil {
 		c.ask(ctx)
 		timer := time.NewTimer(c.promote(ctx))
@@ -149,30 +152,46 @@ func (c *members) all() []announced {
 
 // ask asks the store who its members are and how they are.
 func (c *members) ask(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, healthWait)
+	asking, cancel := context.WithTimeout(ctx, healthWait)
 	defer cancel()
-	store, err := c.m.engine.Members(ctx)
-	live, liveErr := c.m.engine.Live(ctx)
-	health, healthErr := c.m.engine.Health(ctx)
+	store, err := c.m.engine.Members(asking)
+	live, liveErr := c.m.engine.Live(asking)
+	looking, cancel := context.WithTimeout(ctx, healthWait) // without a majority, the other time is over
+	defer cancel()
+	health, healthErr := c.m.engine.Health(looking)
+	if ctx.Err() != nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {
 		c.store = store
 	}
 	if liveErr == nil {
-		c.live, c.answered = live, time.Now()
+		c.live = live
 	}
 	if healthErr == nil {
 		c.health = health
 	}
 	c.asked = time.Now()
+	c.majority.take(c.asked, liveErr, health)
 	c.stirLocked()
+}
+
+// lacksMajority reports whether the store has not answered lately.
+func (c *members) lacksMajority() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.majority.answered.Before(c.asked)
 }
 
 // promote gives a vote to the members of the store that have caught up, if this controller
 // leads. It returns after what time the members are looked at again.
 func (c *members) promote(ctx context.Context) (again time.Duration) {
 	again = healthEvery
+	if c.lacksMajority() {
+		again = upkeepRetry
+	}
 	if !c.m.leading.View().Leads {
 		return again
 	}
@@ -217,7 +236,7 @@ func (c *members) Report(context.Context) (*mgmt.ControllersReport, error) {
 	view := c.m.leading.View()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.answered.IsZero() && time.Since(c.answered) > majorityLost {
+	if c.majority.ever && time.Since(c.majority.answered) > majorityLost {
 		view.Leader, view.Since = "", time.Time{} // nobody can lead without a majority
 	}
 	r := &mgmt.ControllersReport{

@@ -26,6 +26,7 @@ type cohort struct {
 	mu      sync.Mutex
 	members map[string]*cohortMember
 	deaf    sync.Map // by name: it hears nobody
+	amiss   sync.Map // by name: its clock is wrong, and it believes nobody's certificate
 }
 
 func (c *cohort) member(name string) *cohortMember {
@@ -77,6 +78,12 @@ func (c *cohort) start(name string) {
 			if _, deaf := c.deaf.Load(name); deaf || other.silent.Load() {
 				<-ctx.Done()
 				return context.Cause(ctx)
+			}
+			if _, amiss := c.amiss.Load(name); amiss {
+				return fmt.Errorf("its certificate has expired: %w", daemon.ErrDisbelieved)
+			}
+			if _, amiss := c.amiss.Load(of); amiss {
+				return errors.New("remote error: tls: bad certificate")
 			}
 			if !other.up.Load() {
 				return &testError{syscall.ECONNREFUSED}
@@ -248,6 +255,33 @@ func TestOneThatDoubtsIsNotEnough(t *testing.T) {
 		time.Sleep(time.Second)
 		if lead := c.shared.Lead(); lead.Term != 1 || len(lead.Doubts) > 0 {
 			t.Errorf("got %+v, want that nobody doubts", lead)
+		}
+	})
+}
+
+func TestAControllerThatBelievesNobodyIsReplaced(t *testing.T) {
+	inCohort(t, func(t *testing.T, c *cohort) {
+		c.amiss.Store("c1", true)
+		c.leads("c2", 2*time.Second)
+		time.Sleep(time.Minute)
+		c.leads("c2", 0)
+	})
+}
+
+// A controller whose own clock is wrong ends no lead, even if no other one follows.
+func TestOneThatBelievesNobodyIsNotEnough(t *testing.T) {
+	inCohort(t, func(t *testing.T, c *cohort) {
+		c.kill("c3")
+		time.Sleep(10 * time.Second)
+		c.amiss.Store("c2", true)
+		time.Sleep(time.Minute)
+		if lead := c.shared.Lead(); lead.Member != "c1" || lead.Term != 1 || !slices.Equal(lead.Doubts, []string{"c2"}) {
+			t.Errorf("got %+v, want that c1 leads in term 1, and that c2 doubts it", lead)
+		}
+		c.amiss.Delete("c2")
+		time.Sleep(time.Second)
+		if lead := c.shared.Lead(); len(lead.Doubts) > 0 {
+			t.Errorf("with a clock that is right: got %+v, want that nobody doubts", lead)
 		}
 	})
 }
