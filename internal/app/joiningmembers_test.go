@@ -193,9 +193,11 @@ func TestHandingOverIsAnswered(t *testing.T) {
 	one.start()
 	two.join(one)
 	two.start()
-	two.await("itself with a vote", func(list api.Controllers) bool {
-		return slices.Equal(roles(list), []string{"leader", "follower"})
-	})
+	for _, m := range []*memberOf{one, two} {
+		m.await("both, with a vote and a session", func(list api.Controllers) bool {
+			return slices.Equal(roles(list), []string{"leader", "follower"})
+		})
+	}
 	leads, follows := one, two
 	for round := range 4 {
 		if err := leads.api.Lead(t.Context(), follows.set.Name); err != nil {
