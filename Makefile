@@ -75,9 +75,10 @@ fuzz-smoke:
 fuzz:
 	@scripts/fuzz 60s
 
-## bench: each measured figure beside its budget
-bench:
-	@go run ./internal/bench
+## bench: each measured figure beside its budget, in docs/performance.md, too. ZEEK=1 lets nodes run the Zeek that is found
+bench: build
+	@[ -n "$(ZEEK)" ] || CGO_ENABLED=0 go build $(GOFLAGS_STATIC) -tags noetcd -o /dev/null ./cmd/zeekfleet # so that the cache has it
+	@./zeekfleet bench $(if $(ZEEK),--zeek cluster,--write docs/performance.md) $(BENCH)
 
 ## screenshots: a picture of each page, in both widths and both themes, in dist/screenshots
 SCREENSHOTS ?= dist/screenshots

@@ -15,12 +15,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zeekfleet/zeekfleet/internal/bench"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
+	"github.com/zeekfleet/zeekfleet/internal/crowd"
 	"github.com/zeekfleet/zeekfleet/internal/sim"
 )
 
 // developers returns the commands for developers.
-func developers() []command { return []command{{"sim", newSimCommand}} }
+func developers() []command {
+	return []command{
+		{"sim", newSimCommand}, {"bench", newBenchCommand}, {bench.HelperCommand, newBenchHelperCommand}, {crowd.Command, newCrowdCommand},
+	}
+}
 
 func newSimCommand(streams) *cobra.Command {
 	var s simulation

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bufio"
@@ -20,23 +20,16 @@ import (
 	"github.com/zeekfleet/zeekfleet/client"
 )
 
-// binary returns the path of the zeekfleet binary in dir. It builds the binary if
-// it is not there yet.
-func binary(ctx context.Context, dir string) (string, error) {
-	path := filepath.Join(dir, "zeekfleet")
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/zeekfleet")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	cmd.Stderr = os.Stderr
-	return path, cmd.Run()
+// binary returns the path of the program that is measured.
+func binary(_ context.Context, dir string) (string, error) {
+	return filepath.Join(dir, "zeekfleet"), nil
 }
 
 // running is a zeekfleet process whose output is read line by line.
 type running struct {
 	cmd   *exec.Cmd
 	lines *bufio.Reader
+	stdin io.Closer // of helpers
 }
 
 // embeddedNodes is the environment variable of agents that launch embedded nodes
@@ -49,22 +42,30 @@ func start(ctx context.Context, stderr bool, program string, args ...string) (*r
 	return startWith(ctx, []string{embeddedNodes}, stderr, program, args...)
 }
 
+// command is a process that is asked to end when ctx is done, and killed if it does not.
+func command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 30 * time.Second
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
 // startWith starts the program with env added to the environment. The caller
 // chooses the kind of nodes. The stream that is read is stderr or stdout.
 func startWith(ctx context.Context, env []string, stderr bool, program string, args ...string) (*running, error) {
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := command(ctx, program, args...)
 	cmd.Env = append(os.Environ(), env...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 30 * time.Second
 	pipe := cmd.StdoutPipe
 	if stderr {
+		cmd.Stderr = nil
 		pipe = cmd.StderrPipe
 	}
 	out, err := pipe()
 	if err != nil {
 		return nil, err
 	}
-	return &running{cmd, bufio.NewReader(out)}, cmd.Start()
+	return &running{cmd: cmd, lines: bufio.NewReader(out)}, cmd.Start()
 }
 
 // await reads lines until pattern matches one, and returns its submatches.

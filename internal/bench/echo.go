@@ -1,19 +1,55 @@
-package main
+package bench
 
 import (
-	"context"
 	"io"
 	"net"
 	"slices"
 	"time"
 )
 
-// loopbackEcho measures the machine itself: it sends 64 bytes to another goroutine
-// over TCP, and reads them back.
-func loopbackEcho(context.Context, string) ([]figure, error) {
+// smallEcho is the payload of the echo by which budgets are judged.
+const smallEcho = 64
+
+// A reference is how fast the machine itself is while a measurement is made: the time of
+// a loopback echo, for each payload.
+type reference struct {
+	echoes map[int]time.Duration
+	before time.Duration // the small echo before the measurement
+}
+
+// newReference measures the small echo.
+func newReference() (*reference, error) {
+	before, err := echo(smallEcho)
+	return &reference{echoes: map[int]time.Duration{smallEcho: before}, before: before}, err
+}
+
+// complete measures the small echo again, and the echo of each payload of figures. The
+// small echo is then the mean of both: the machine may have become faster or slower.
+func (r *reference) complete(figures []figure) error {
+	after, err := echo(smallEcho)
+	if err != nil {
+		return err
+	}
+	r.echoes[smallEcho] = (r.before + after) / 2
+	for _, f := range figures {
+		if _, ok := r.echoes[f.payload]; ok || f.payload == 0 {
+			continue
+		}
+		if r.echoes[f.payload], err = echo(f.payload); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reference) small() time.Duration { return r.echoes[smallEcho] }
+
+// echo returns the median time in which so many bytes go to another goroutine over
+// loopback TCP, and come back.
+func echo(payload int) (time.Duration, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer ln.Close()
 	echoed := make(chan struct{})
@@ -24,27 +60,37 @@ func loopbackEcho(context.Context, string) ([]figure, error) {
 			return
 		}
 		defer conn.Close()
-		io.Copy(conn, conn) // ends when the other side closes
+		back := make([]byte, payload)
+		for {
+			if _, err := io.ReadFull(conn, back); err != nil {
+				return // the other side has closed
+			}
+			if _, err := conn.Write(back); err != nil {
+				return
+			}
+		}
 	}()
 	conn, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	buf := make([]byte, 64)
-	took := make([]time.Duration, 0, 20_000)
-	for range cap(took) {
+	defer func() {
+		conn.Close()
+		<-echoed
+	}()
+	buf := make([]byte, payload)
+	took := make([]time.Duration, 0, 5000)
+	for until := time.Now().Add(300 * time.Millisecond); len(took) < cap(took) && time.Now().Before(until); {
 		began := time.Now()
 		if _, err := conn.Write(buf); err != nil {
-			return nil, err
+			return 0, err
 		}
 		if _, err := io.ReadFull(conn, buf); err != nil {
-			return nil, err
+			return 0, err
 		}
 		took = append(took, time.Since(began))
 	}
-	conn.Close()
-	<-echoed
-	return []figure{{what: "reference: loopback echo, 64 B, p50", value: ms(quantile(took, 0.5)) * 1000, unit: "µs"}}, nil
+	return quantile(took, 0.5), nil
 }
 
 // quantile sorts took and returns its q-quantile.

@@ -1,112 +1,223 @@
-package main
+package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net"
-	"sync"
+	"io"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
-	"github.com/zeekfleet/zeekfleet/internal/core/agent"
-	"github.com/zeekfleet/zeekfleet/internal/core/controller"
-	"github.com/zeekfleet/zeekfleet/internal/daemon"
-	"github.com/zeekfleet/zeekfleet/internal/launch"
-	"github.com/zeekfleet/zeekfleet/internal/mgmt"
-	"github.com/zeekfleet/zeekfleet/internal/proc"
-	"github.com/zeekfleet/zeekfleet/internal/store/memstore"
-	"github.com/zeekfleet/zeekfleet/node"
 )
 
-const (
-	fleetAgents = 100
-	fleetNodes  = 10 // per agent
-	fleetRounds = 30
-)
+// A fleetSize is a cluster of which one process runs all agents, with their nodes as endpoints.
+type fleetSize struct{ agents, nodes int } // nodes of each agent
 
-// fleet measures requests to a hundred agents with a thousand nodes. All of them
-// run in this process, with the daemons' shells and real connections.
-func fleet(ctx context.Context, _ string) ([]figure, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	var parts sync.WaitGroup
-	defer parts.Wait()
-	defer cancel()
+func (s fleetSize) String() string {
+	return fmt.Sprintf("%d agents, %s nodes, as endpoints", s.agents, thousands(int64(s.agents*s.nodes)))
+}
 
-	peers, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	clients, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	parts.Go(func() {
-		daemon.NewController(daemon.ControllerConfig{
-			Core:  controller.Config{DeployTimeout: time.Minute},
-			Store: new(memstore.Store), Broker: peers, WebSocket: clients,
-		}).Run(ctx)
-	})
-	config := client.Configuration{ID: "fleet"}
-	for i := range fleetAgents {
-		name := client.InstanceName(fmt.Sprintf("agent-%03d", i))
-		var nodes []mgmt.NodeName
+// configuration returns a configuration of all nodes. Other rounds change every node.
+func (s fleetSize) configuration(round int) client.Configuration {
+	config := client.Configuration{ID: fmt.Sprint("round ", round)}
+	for i := range s.agents {
+		name := client.InstanceName(fleetInstance(i))
 		config.Instances = append(config.Instances, client.Instance{Name: name, Host: client.UnknownHost})
-		for n := range fleetNodes {
-			nodes = append(nodes, mgmt.NodeName(fmt.Sprintf("worker-%03d-%d", i, n)))
+		for n := range s.nodes {
 			config.Nodes = append(config.Nodes, client.Node{
-				Name: client.NodeName(nodes[n]), Instance: name, Role: client.Worker, State: client.Running,
+				Name: client.NodeName(fleetNode(i, n)), Instance: name, Role: client.Worker, State: client.Running,
+				Env: map[string]string{"ROUND": fmt.Sprint(round)},
 			})
 		}
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+	}
+	return config
+}
+
+// endpointFleet is a controller process, a process with agents and nodes, and a client.
+type endpointFleet struct {
+	fleetSize
+	controller, hosts *running
+	peers, clients    string
+	client            *client.Client
+}
+
+// startFleet starts a fleet, and waits until all agents are connected.
+func startFleet(ctx context.Context, dir string, s fleetSize) (f *endpointFleet, err error) {
+	f = &endpointFleet{fleetSize: s}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.stop())
+		}
+	}()
+	f.controller, f.peers, f.clients, err = startController(ctx, dir, fmt.Sprint("fleet-", s.agents*s.nodes))
+	if err != nil {
+		return f, err
+	}
+	f.hosts, err = startHelper(ctx, dir, "agents", f.peers, strconv.Itoa(s.agents), strconv.Itoa(s.nodes))
+	if err != nil {
+		return f, err
+	}
+	if _, err := f.hosts.await("^ready"); err != nil {
+		return f, err
+	}
+	if f.client, err = client.Dial(ctx, client.Config{Address: f.clients, RequestTimeout: time.Minute}); err != nil {
+		return f, err
+	}
+	return f, awaitInstances(ctx, f.client, s.agents)
+}
+
+// stop ends the processes that have been started.
+func (f *endpointFleet) stop() error {
+	var errs []error
+	if f.client != nil {
+		f.client.Close()
+	}
+	if f.hosts != nil {
+		errs = append(errs, f.hosts.endHelper())
+	}
+	if f.controller != nil {
+		errs = append(errs, f.controller.stop())
+	}
+	return errors.Join(errs...)
+}
+
+// startController starts a controller on ports of its own choice. Its state is in the
+// directory name below dir.
+func startController(ctx context.Context, dir, name string, args ...string) (r *running, peers, clients string, err error) {
+	program, err := binary(ctx, dir)
+	if err != nil {
+		return nil, "", "", err
+	}
+	r, err = start(ctx, true, program, append([]string{
+		"controller", "--state-dir", filepath.Join(dir, name), "--name", "controller", "--listen-port", "0", "--websocket-port", "0",
+	}, args...)...)
+	if err != nil {
+		return nil, "", "", err
+	}
+	addresses, err := r.await(`msg="controller is live".* broker=(\S+) websocket=(\S+)`)
+	if err != nil {
+		return r, "", "", err
+	}
+	go io.Copy(io.Discard, r.lines)
+	return r, addresses[1], addresses[2], nil
+}
+
+// fleet measures requests to many agents with many nodes, and deployments of them.
+func fleet(ctx context.Context, dir string) (figures []figure, err error) {
+	for _, s := range []fleetSize{{10, 10}, {100, 10}} {
+		more, err := s.measure(ctx, dir)
+		if err != nil {
+			return nil, fmt.Errorf("%v: %w", s, err)
+		}
+		figures = append(figures, more...)
+	}
+	return figures, nil
+}
+
+func (s fleetSize) measure(ctx context.Context, dir string) (figures []figure, err error) {
+	f, err := startFleet(ctx, dir, s)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.stop()) }()
+	idle, err := f.controller.resident()
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range []func(context.Context) ([]figure, error){f.deployments, f.requests, f.sizes} {
+		more, err := part(ctx)
 		if err != nil {
 			return nil, err
 		}
-		parts.Go(func() { runFleetAgent(ctx, mgmt.InstanceName(name), nodes, ln, peers.Addr().String()) })
+		figures = append(figures, more...)
 	}
-	c, err := client.Dial(ctx, client.Config{Address: clients.Addr().String(), RequestTimeout: time.Minute})
+	return append(figures, figure{what: fmt.Sprintf("%d agents without nodes: resident memory, controller", s.agents), value: idle, unit: "MB"}), nil
+}
+
+// deployments measures deployments that change every node, and one that changes nothing.
+func (f *endpointFleet) deployments(ctx context.Context) ([]figure, error) {
+	var changes, same []time.Duration
+	before, err := f.controller.processorTime()
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
-	if err := awaitInstances(ctx, c, fleetAgents); err != nil {
-		return nil, err
+	rounds := min(6, 3000/(f.agents*f.nodes)) // the larger, the fewer
+	for round := range rounds {
+		began := time.Now()
+		if err := deploy(ctx, f.client, f.configuration(round)); err != nil {
+			return nil, err
+		}
+		changes = append(changes, time.Since(began))
 	}
-	if err := deploy(ctx, c, config); err != nil {
-		return nil, err
+	for range rounds {
+		began := time.Now()
+		if err := deploy(ctx, f.client, f.configuration(rounds-1)); err != nil {
+			return nil, err
+		}
+		same = append(same, time.Since(began))
 	}
-	getNodes, err := medianTime(fleetAgents, func() (int, error) {
-		results, err := c.GetNodes(ctx)
-		return len(results), err
-	})
+	after, err := f.controller.processorTime()
 	if err != nil {
 		return nil, err
 	}
-	getID, err := medianTime(fleetAgents*fleetNodes, func() (int, error) {
-		results, err := c.GetIDValue(ctx, node.ClusterNode)
-		return len(results), err
-	})
-	if err != nil {
-		return nil, err
-	}
+	each := (after - before) / time.Duration(len(changes)+len(same))
 	return []figure{
-		atMost("100 agents, 1,000 nodes: get_nodes, p50", ms(getNodes), "ms", 100),
-		atMost("100 agents, 1,000 nodes: get_id_value of all, p50", ms(getID), "ms", 200),
+		times(f.String()+": stage and deploy, first", changes[:1], 0, 0, 0),
+		times(f.String()+": stage and deploy, all nodes change", changes[1:], 0, 0, 0),
+		times(f.String()+": stage and deploy, nothing changes", same, 0, 0, 0),
+		{what: "… processor time of the controller for one of them, on average", value: ms(each), unit: "ms"},
 	}, nil
 }
 
-// medianTime returns the median time of request. request returns the number of
-// results of its answer, which must be results.
-func medianTime(results int, request func() (int, error)) (time.Duration, error) {
-	var took []time.Duration
-	for range fleetRounds {
+// requests measures get_id_value and get_nodes.
+func (f *endpointFleet) requests(ctx context.Context) ([]figure, error) {
+	all := f.agents * f.nodes
+	rounds := 20_000 / all // the larger, the fewer
+	getID, err := requestTimes(rounds, all, func() (int, error) {
+		results, err := f.client.GetIDValue(ctx, "Cluster::node")
+		return len(results), err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("get_id_value: %w", err)
+	}
+	getNodes, err := requestTimes(4*rounds, f.agents, func() (int, error) {
+		results, err := f.client.GetNodes(ctx)
+		return len(results), err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("get_nodes: %w", err)
+	}
+	idBudget, nodesBudget := 0.0, 0.0
+	if all == 1000 {
+		idBudget, nodesBudget = 60, 20
+	}
+	return []figure{
+		times(f.String()+": get_id_value of all", getID, all*idBytes, idBudget, 0),
+		times(f.String()+": get_nodes", getNodes, all*statusBytes, nodesBudget, 0),
+	}, nil
+}
+
+// What the answer to a client has of each node, in bytes of JSON: for get_id_value, and for
+// get_nodes. The echoes beside the figures have as many bytes.
+const (
+	idBytes     = 350
+	statusBytes = 500
+)
+
+// requestTimes returns the times of rounds requests. request returns the number of results
+// of its answer, which must be results.
+func requestTimes(rounds, results int, request func() (int, error)) (took []time.Duration, err error) {
+	for range rounds {
 		began := time.Now()
 		n, err := request()
 		if err != nil || n != results {
-			return 0, fmt.Errorf("%d results, want %d; error: %v", n, results, err)
+			return nil, fmt.Errorf("%d results, want %d; error: %v", n, results, err)
 		}
 		took = append(took, time.Since(began))
 	}
-	return quantile(took, 0.5), nil
+	return took, nil
 }
 
 func awaitInstances(ctx context.Context, c *client.Client, want int) error {
@@ -122,78 +233,20 @@ func awaitInstances(ctx context.Context, c *client.Client, want int) error {
 	}
 }
 
-// runFleetAgent runs an agent whose nodes are goroutines of this process. The
-// agent has not started a process for them, so they are foreign nodes to it.
-func runFleetAgent(ctx context.Context, name mgmt.InstanceName, nodes []mgmt.NodeName, ln net.Listener, controller string) {
-	daemon.RunAgent(ctx, daemon.AgentConfig{
-		Core:       agent.Config{Name: name, Connecting: true},
-		Store:      new(memstore.Store),
-		Broker:     ln,
-		Controller: controller,
-		Processes:  &goroutines{events: make(chan proc.Event, 10*fleetNodes), agent: ln.Addr().String()},
-		Launch:     launch.Embedded{Program: "none", StateDir: "/nonexistent"},
-
-		ForeignNodes: nodes,
-	})
-}
-
-// goroutines runs nodes as goroutines of this process instead of processes.
-type goroutines struct {
-	events chan proc.Event
-	agent  string
-
-	mu    sync.Mutex
-	nodes []*node.Node
-	wake  chan struct{}
-}
-
-func (g *goroutines) Adopt(context.Context) (proc.Adoption, error) { return proc.Adoption{}, nil }
-
-// PIDs returns none: nodes that are goroutines have no processes.
-func (g *goroutines) PIDs() []int { return nil }
-
-func (g *goroutines) Start(spec proc.Spec) error {
-	n, err := node.New(node.Config{Name: spec.Name, Agent: g.agent})
+// sizes returns what the processes of the fleet take.
+func (f *endpointFleet) sizes(ctx context.Context) ([]figure, error) {
+	controller, err := f.controller.resident()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.nodes = append(g.nodes, n)
-	g.events <- proc.Started{Name: spec.Name, Launch: spec.Launch, PID: len(g.nodes)}
-	if g.wake != nil {
-		close(g.wake)
-		g.wake = nil
+	hosts, err := f.hosts.resident()
+	if err != nil {
+		return nil, err
 	}
-	return nil
-}
-
-func (g *goroutines) Stop(string, uint64, time.Duration) error { return proc.ErrNoSuchLaunch }
-
-// Limit does nothing: the nodes of a benchmark are goroutines.
-func (g *goroutines) Limit(string, uint64, proc.Limits) error { return nil }
-
-func (g *goroutines) Forget(string, uint64) {}
-
-func (g *goroutines) Events() <-chan proc.Event { return g.events }
-
-func (g *goroutines) Run(ctx context.Context) error {
-	var running sync.WaitGroup
-	defer running.Wait()
-	for {
-		g.mu.Lock()
-		fresh := g.nodes
-		g.nodes = nil
-		g.wake = make(chan struct{})
-		wake := g.wake
-		g.mu.Unlock()
-		for _, n := range fresh {
-			running.Go(func() { n.Run(ctx) })
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-wake:
-		}
-	}
+	threads, err := goroutinesOf(ctx, f.clients, "")
+	return []figure{
+		{what: f.String() + ": resident memory, controller", value: controller, unit: "MB"},
+		{what: f.String() + ": goroutines, controller", value: threads},
+		{what: f.String() + ": resident memory of the process that runs them", value: hosts, unit: "MB"},
+	}, err
 }

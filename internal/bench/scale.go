@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -26,11 +26,9 @@ const (
 	// scaleAgents have scaleNodes each: together the most nodes that there may be.
 	scaleAgents = 40
 	scaleNodes  = mgmt.DefaultMaxNodes / scaleAgents
-	// scaleChanges is the number of deployments after the first one, if this figure is
-	// asked for by its name. Each of them changes all nodes but those of the real
-	// agent. Among all figures there are scaleFewChanges, which take less time.
-	scaleChanges    = 20
-	scaleFewChanges = 4
+	// scaleChanges is the number of deployments after the first one. Each of them
+	// changes all nodes but those of the real agent.
+	scaleChanges = 20
 	// scaleReads is the number of times that each list is asked for.
 	scaleReads = 5
 	// scalePatience bounds each request.
@@ -53,8 +51,8 @@ type large struct {
 // scale measures a cluster of the greatest size: deployments that change almost all
 // nodes, lists of everything, the files, and what happens when the controller or an
 // agent starts again.
-func scale(ctx context.Context, dir string, changes int) (figures []figure, err error) {
-	l := &large{dir: filepath.Join(dir, "scale"), changes: changes}
+func scale(ctx context.Context, dir string) (figures []figure, err error) {
+	l := &large{dir: filepath.Join(dir, "scale"), changes: scaleChanges}
 	working, end := context.WithCancel(ctx)
 	defer func() {
 		end()

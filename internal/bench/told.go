@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bufio"
@@ -93,9 +93,9 @@ func askTold(ctx context.Context, program, address string) (figures []figure, er
 			_, err := c.Events(ctx, api.EventQuery{Since: time.Now().Add(-10 * time.Minute)})
 			return err
 		}},
-		{"zeekfleet history", command(ctx, program, address, "history")},
-		{"zeekfleet events --since 10m", command(ctx, program, address, "events", "--since", "10m")},
-		{"zeekfleet events --since 1h", command(ctx, program, address, "events", "--since", "1h")},
+		{"zeekfleet history", toldCommand(ctx, program, address, "history")},
+		{"zeekfleet events --since 10m", toldCommand(ctx, program, address, "events", "--since", "10m")},
+		{"zeekfleet events --since 1h", toldCommand(ctx, program, address, "events", "--since", "1h")},
 	} {
 		took := make([]time.Duration, 0, 21)
 		for range cap(took) {
@@ -110,7 +110,7 @@ func askTold(ctx context.Context, program, address string) (figures []figure, er
 	return figures, nil
 }
 
-// command returns a function that runs a command of the program.
-func command(ctx context.Context, program, address string, args ...string) func() error {
+// toldCommand returns a function that runs a command of the program.
+func toldCommand(ctx context.Context, program, address string, args ...string) func() error {
 	return func() error { return exec.CommandContext(ctx, program, append(args, "--controller", address)...).Run() }
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// command is the first argument with which start runs the program as a crowd.
-const command = "crowd-of-attackers"
+// Command is the first argument with which Start runs the program as a crowd.
+const Command = "crowd-of-attackers"
 
 // MainIfCalled runs the crowd and does not return, if Start or StartGreedy has
 // started this process. Otherwise it does nothing.
 func MainIfCalled() {
-	if len(os.Args) != 7 || os.Args[1] != command {
+	if len(os.Args) != 7 || os.Args[1] != Command {
 		return
 	}
 	if err := syscall.Setpriority(syscall.PRIO_PGRP, 0, 19); err != nil {
@@ -71,7 +71,7 @@ func start(ctx context.Context, peers, clients, victim, how string) (*Crowd, err
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, command, peers, clients, victim, Source, how)
+	cmd := exec.CommandContext(ctx, self, Command, peers, clients, victim, Source, how)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a priority of its own
 	stdin, err := cmd.StdinPipe()

@@ -34,7 +34,7 @@ var made = []string{"reference/commands.md", "reference/settings.md"}
 
 // written are the pages beside the guide, in the order of the site.
 var written = []string{
-	"clusterfile.md", "operations.md", "controllers.md", "zeek.md", "zeekctl.md", "api.md", "metrics.md", "sso.md", "states.md", "security.md",
+	"clusterfile.md", "operations.md", "controllers.md", "performance.md", "zeek.md", "zeekctl.md", "api.md", "metrics.md", "sso.md", "states.md", "security.md",
 	"zeek-client-differences.md", "compatibility.md", "upstream-gaps.md", "architecture.md",
 }
 

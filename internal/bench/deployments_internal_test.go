@@ -1,31 +1,63 @@
-package main
+package bench
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 )
 
-// deployments measures deployments with two fake Zeeks. The first one costs as
-// much as a real Zeek: one second of a processor to read its scripts, with -a too,
-// and one second to start. The second one takes five seconds to read its scripts.
-func deployments(ctx context.Context, dir string) ([]figure, error) {
-	five, err := fiveNodes(ctx, dir)
-	if err != nil {
-		return nil, err
+func TestMain(m *testing.M) {
+	fakezeek.MainIfCalled()
+	os.Exit(m.Run())
+}
+
+// BenchmarkDeployments deploys nodes that run a fake Zeek, which is no part of the product, so
+// that "zeekfleet bench" has no such figures. The first fake costs as much as a real Zeek:
+// one second of a processor to read its scripts, with -a too, and one second to start. The
+// second one takes five seconds to read its scripts.
+func BenchmarkDeployments(b *testing.B) {
+	dir := b.TempDir()
+	build := exec.CommandContext(b.Context(), "go", "build", "-o", filepath.Join(dir, "zeekfleet"), "../../cmd/zeekfleet")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("%v: %v\n%s", build, err, out)
 	}
-	forty, err := fortyWorkers(ctx, dir)
-	return append(five, forty...), err
+	for _, part := range []struct {
+		name    string
+		measure func(context.Context, string) ([]figure, error)
+	}{{"five", fiveNodes}, {"forty", fortyWorkers}, {"idle", idleZeeks}} {
+		b.Run(part.name, func(b *testing.B) {
+			figures, err := part.measure(b.Context(), dir)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, f := range figures {
+				b.Log(strings.Join(f.cells(&reference{}), "  "))
+			}
+			b.ReportMetric(0, "ns/op") // the figures are in the log
+		})
+	}
+}
+
+// idleZeeks measures what samples cost an agent with twenty fake Zeeks.
+func idleZeeks(ctx context.Context, dir string) ([]figure, error) {
+	return idleProcessors(ctx, dir, "stand-ins of Zeek", func(ctx context.Context, dir, name string) (*processes, error) {
+		z, err := startZeekCluster(ctx, dir, name)
+		if err != nil {
+			return nil, err
+		}
+		return z.processes, nil
+	})
 }
 
 // zeekCluster is a controller and an agent whose nodes are fake Zeek processes.
@@ -66,24 +98,6 @@ func (z *zeekCluster) checks() int {
 	return strings.Count(string(text), "\n")
 }
 
-// zeekNodes returns a configuration of nodes on ports that are free now.
-func zeekNodes(id string, roles map[client.NodeName]client.ClusterRole) (client.Configuration, error) {
-	c := client.Configuration{ID: id, Instances: []client.Instance{{Name: "agent", Host: client.UnknownHost}}}
-	for name, role := range roles {
-		n := client.Node{Name: name, Instance: "agent", Role: role, State: client.Running}
-		for _, p := range []**client.Port{&n.Port, &n.MetricsPort} {
-			ln, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				return c, err
-			}
-			defer ln.Close() // after all ports are chosen, so that they differ
-			*p = new(client.TCPPort(netip.MustParseAddrPort(ln.Addr().String()).Port()))
-		}
-		c.Nodes = append(c.Nodes, n)
-	}
-	return c, nil
-}
-
 func fiveNodes(ctx context.Context, dir string) (figures []figure, err error) {
 	z, err := startZeekCluster(ctx, dir, "five", "FAKEZEEK_BUSY=1", "FAKEZEEK_PARSE=1s", "FAKEZEEK_START=1s")
 	if err != nil {
@@ -94,7 +108,7 @@ func fiveNodes(ctx context.Context, dir string) (figures []figure, err error) {
 		"manager": client.Manager, "logger": client.Logger, "proxy": client.Proxy, "worker-1": client.Worker, "worker-2": client.Worker,
 	}
 	for _, which := range []string{"checked as the agent started", "with a variable of their own", "with other ports"} {
-		c, err := zeekNodes(which, roles)
+		c, err := portNodes(which, roles)
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +144,7 @@ func fortyWorkers(ctx context.Context, dir string) (figures []figure, err error)
 	for i := range 40 {
 		roles[client.NodeName(fmt.Sprint("worker-", i+1))] = client.Worker
 	}
-	c, err := zeekNodes("forty", roles)
+	c, err := portNodes("forty", roles)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -19,32 +19,13 @@ const (
 	idleTime  = 30 * time.Second
 )
 
-// idle measures what samples cost while nothing else happens: the processors that an agent
-// with twenty nodes and its controller use, and the memory of a day of samples.
-func idle(ctx context.Context, dir string) (figures []figure, err error) {
-	figures = append(figures, idleMemory()...)
-	for _, kind := range []struct {
-		name  string
-		start func(context.Context, string, string) (*processes, error)
-	}{
-		{"embedded", func(ctx context.Context, dir, name string) (*processes, error) {
-			return startDaemons(ctx, dir, name, embeddedNodes)
-		}},
-		{"Zeek's (stand-ins)", func(ctx context.Context, dir, name string) (*processes, error) {
-			z, err := startZeekCluster(ctx, dir, name)
-			if err != nil {
-				return nil, err
-			}
-			return z.processes, nil
-		}},
-	} {
-		some, err := idleProcessors(ctx, dir, kind.name, kind.start)
-		if err != nil {
-			return nil, err
-		}
-		figures = append(figures, some...)
-	}
-	return figures, nil
+// sampling measures what samples cost while nothing else happens: the processors that an
+// agent with twenty nodes and its controller use, and the memory of a day of samples.
+func sampling(ctx context.Context, dir string) ([]figure, error) {
+	used, err := idleProcessors(ctx, dir, "embedded", func(ctx context.Context, dir, name string) (*processes, error) {
+		return startDaemons(ctx, dir, name, embeddedNodes)
+	})
+	return append(idleMemory(), used...), err
 }
 
 func idleProcessors(
@@ -59,7 +40,7 @@ func idleProcessors(
 	for i := range idleNodes - 1 {
 		roles[client.NodeName(fmt.Sprintf("worker-%d", i))] = client.Worker
 	}
-	config, err := zeekNodes("idle", roles)
+	config, err := portNodes("idle", roles)
 	if err != nil {
 		return nil, err
 	}
