@@ -16,8 +16,8 @@ import (
 // go test ./internal/hosts -run ControllersSurvive -timeout 30m -args -clock
 var clocks = flag.Bool("clock", false, "shift the clocks of controllers, too (builds everything again)")
 
-// clockFile has the sign of the hour by which the clock of a host is shifted. Its path is relative
-// to the home directory, in which a host's programs run.
+// clockFile has a sign and a digit: by how many hours the clock of a host is shifted. Its path is
+// relative to the home directory, in which a host's programs run.
 const clockFile = "clock"
 
 // shiftedNow is the file timeasm.go of the runtime. It reads the clock file at most each 10 ms.
@@ -34,7 +34,7 @@ var clockName = [...]byte{'c', 'l', 'o', 'c', 'k', 0}
 
 var clockShift, clockRead int64
 
-var clockSign [1]byte
+var clockText [2]byte
 
 //go:linkname time_now time.now
 func time_now() (sec int64, nsec int32, mono int64) {
@@ -43,10 +43,10 @@ func time_now() (sec int64, nsec int32, mono int64) {
 		clockRead = mono
 		clockShift = 0
 		if fd := open(&clockName[0], 0, 0); fd >= 0 {
-			if read(fd, unsafe.Pointer(&clockSign[0]), 1) == 1 {
-				clockShift = 3600
-				if clockSign[0] == '-' {
-					clockShift = -3600
+			if read(fd, unsafe.Pointer(&clockText[0]), 2) == 2 {
+				clockShift = int64(clockText[1]-'0') * 3600
+				if clockText[0] == '-' {
+					clockShift = -clockShift
 				}
 			}
 			closefd(fd)
@@ -112,13 +112,11 @@ func (h *host) useClock() {
 	}
 }
 
-// shiftingClock shifts the clock of a controller by an hour. A controller that leads an hour behind
-// refuses certificates that were made less than an hour ago, so users wait until its clock is
-// right: -clock fails there at the moment.
-func shiftingClock(sign string) func(*trio, string) func() {
+// shiftingClock shifts the clock of a controller by some hours, such as "+1".
+func shiftingClock(hours string) func(*trio, string) func() {
 	return func(f *trio, victim string) func() {
 		path := filepath.Join(f.hosts[victim].home, clockFile)
-		if err := os.WriteFile(path, []byte(sign), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte(hours), 0o600); err != nil {
 			f.t.Fatal(err)
 		}
 		return func() {

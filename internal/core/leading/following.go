@@ -102,6 +102,7 @@ func (t follower) answered(ev Done, c call) {
 	if c.token != t.lead.Token {
 		return
 	}
+	t.lead.why = ev.Why
 	switch ev.How {
 	case OK:
 		t.lead.heard, t.lead.refused, t.mute = t.now, 0, time.Time{}
@@ -166,7 +167,7 @@ func (t follower) follow() {
 	}
 	if !t.lead.noted {
 		t.lead.noted = true
-		t.emit(Note{Level: 4, Text: "the controller that leads does not answer", Peer: mgmt.PeerID(t.lead.Member)})
+		t.emit(Note{Level: 4, Text: "the controller that leads does not answer", Peer: mgmt.PeerID(t.lead.Member), Err: t.lead.why})
 	}
 	if t.lead.doubted != t.session {
 		if t.due(doubting) && t.due(trusting) {

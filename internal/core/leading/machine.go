@@ -52,7 +52,8 @@ type lead struct {
 	heard   time.Time // when it has answered last, or was seen first
 	refused int       // times in a row
 	doubted quorum.Session
-	noted   bool // that this controller doubts it
+	noted   bool   // that this controller doubts it
+	why     string // it was not heard when it was asked last
 	// disbelieved says that this controller has not believed its certificate. That may be a
 	// fault of this one, so another one must doubt the lead, too.
 	disbelieved bool
