@@ -59,6 +59,7 @@ type Clustered struct {
 	leading  *daemon.Leading
 	relay    *relay.Relay
 	members  *members
+	clocks   clocks
 	stores   stores
 	// term is that which runs and serves, or nil.
 	term atomic.Pointer[term]
@@ -72,7 +73,7 @@ type Clustered struct {
 // state. A controller that has been alone before takes its state with it. After an error
 // nothing is open.
 func OpenClustered(ctx context.Context, set settings.Controller, log *slog.Logger, how Opening) (m *Clustered, err error) {
-	m = &Clustered{set: set, log: log, how: how, readdressed: make(chan struct{}, 1), removed: make(chan struct{})}
+	m = &Clustered{set: set, log: log, clocks: clocks{log: log}, how: how, readdressed: make(chan struct{}, 1), removed: make(chan struct{})}
 	var opened closers
 	defer opened.closeOn(&err)
 	if err = m.base.configure(&m.set); err != nil {
@@ -140,6 +141,7 @@ func (m *Clustered) openFront() (err error) {
 	m.members = newMembers(m)
 	m.relay, err = relay.New(relay.Config{
 		Name: m.set.Name, Certificate: m.registry.Certificate, Judge: m.registry.Judge,
+		Clock:     func(ahead time.Duration) { m.clocks.compare(m.leading.View().Leader, ahead) },
 		HostNames: c.WebSocketServer.HostNames, Leads: m.leads, Controllers: m.members.Report, MetricsAnonymous: c.MetricsAnonymous,
 		Metrics: func(ctx context.Context) ([]byte, error) {
 			return metrics.Follower(ctx, m.how.Version, m.members.Report)

@@ -39,6 +39,9 @@ type Config struct {
 	// Leads says whether this controller leads and may say so to the others. It must not wait.
 	// Nil means that Follow says it.
 	Leads func() bool
+	// Clock is told with each good Pulse how far the clock of the controller that leads is ahead of
+	// this one, to a second or two. It must not wait. Nil tells nobody.
+	Clock func(ahead time.Duration)
 	// Controllers returns what this controller knows of all controllers. Nil leaves the
 	// question to the controller that leads.
 	Controllers func(context.Context) (*mgmt.ControllersReport, error)
@@ -118,6 +121,9 @@ func (c Config) withDefaults() (Config, error) {
 		c.Connect = func(ctx context.Context, address string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", address)
 		}
+	}
+	if c.Clock == nil {
+		c.Clock = func(time.Duration) {}
 	}
 	if c.Recorded == nil {
 		c.Recorded = func(mgmt.AuditRecord) {}

@@ -164,5 +164,8 @@ func (r *Relay) Pulse(ctx context.Context, name string, addresses []string) erro
 	if !beat.Leads {
 		return fmt.Errorf("ask controller %s: %w", name, ErrNotLeading)
 	}
+	if at, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
+		r.cfg.Clock(time.Until(at))
+	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -458,11 +459,16 @@ func TestPulse(t *testing.T) {
 		if r.URL.Path != api.PathPulse {
 			t.Errorf("asked for %s", r.URL.Path)
 		}
+		w.Header().Set("Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
 		json.NewEncoder(w).Encode(api.Pulse{Name: "hub-1", Leads: leads.Load()})
 	})
-	f := h.follow(relay.Config{}, nil)
+	var ahead []time.Duration
+	f := h.follow(relay.Config{Clock: func(d time.Duration) { ahead = append(ahead, d.Round(10*time.Minute)) }}, nil)
 	if err := f.Pulse(t.Context(), "hub-1", append([]string{"127.0.0.1:1"}, l.Addresses...)); err != nil {
 		t.Error(err)
+	}
+	if !slices.Equal(ahead, []time.Duration{time.Hour}) {
+		t.Errorf("its clock is said to be ahead by %v, want 1h", ahead)
 	}
 	leads.Store(false)
 	if err := f.Pulse(t.Context(), "hub-1", l.Addresses); !errors.Is(err, relay.ErrNotLeading) {
