@@ -83,6 +83,24 @@ func peerSample(p bus.Traffic) mgmt.PeerSample {
 	return one
 }
 
+// Known returns how many agents are connected and known. Any goroutine may call it.
+func (c *Controller) Known() int {
+	if f := c.port.fetching.Load(); f != nil {
+		return f.endpoint.Known()
+	}
+	return 0
+}
+
+// Connections returns the connections of a controller that follows.
+func Connections(endpoint *bus.Endpoint) []mgmt.PeerSample {
+	all := endpoint.Peers()
+	list := make([]mgmt.PeerSample, len(all))
+	for i, p := range all {
+		list[i] = peerSample(p)
+	}
+	return list
+}
+
 // maxPeerName bounds the name that a client gives itself, in bytes.
 const maxPeerName = 100
 

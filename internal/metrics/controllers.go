@@ -6,12 +6,25 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// Follower returns the text of a controller that follows: what it knows of itself and of the
-// other controllers. What the cluster does, that one tells which leads.
-func Follower(ctx context.Context, version string, report func(context.Context) (*mgmt.ControllersReport, error)) ([]byte, error) {
+// FollowerConfig says where the figures of a controller come from that follows.
+type FollowerConfig struct {
+	// Version is the program's version.
+	Version string
+	// Controllers returns what is known of all controllers of the cluster.
+	Controllers func(context.Context) (*mgmt.ControllersReport, error)
+	// Peers returns the controller's connections. Nil means none.
+	Peers func() []mgmt.PeerSample
+}
+
+// Follower returns the text of a controller that follows: what it knows of itself, of its
+// connections and of the other controllers. What the cluster does, that one tells which leads.
+func Follower(ctx context.Context, cfg FollowerConfig) ([]byte, error) {
 	s := newSheet(0)
-	s.add(&buildInfo, 1, built(version))
-	if err := s.controllers(ctx, report); err != nil {
+	s.add(&buildInfo, 1, built(cfg.Version))
+	if cfg.Peers != nil {
+		s.peers(cfg.Peers())
+	}
+	if err := s.controllers(ctx, cfg.Controllers); err != nil {
 		return nil, err
 	}
 	return s.text(), nil

@@ -21,7 +21,12 @@ func threeHubs(self string) func(context.Context) (*mgmt.ControllersReport, erro
 
 func TestFiguresOfControllers(t *testing.T) {
 	leader := fleetOf(1, 1)
-	follower, err := metrics.Follower(t.Context(), "v1", threeHubs("hub-2"))
+	follower, err := metrics.Follower(t.Context(), metrics.FollowerConfig{
+		Version: "v1", Controllers: threeHubs("hub-2"),
+		Peers: func() []mgmt.PeerSample {
+			return []mgmt.PeerSample{{Kind: "broker", Queued: 2}, {Kind: "broker", Queued: 3}, {Kind: "websocket"}}
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,6 +46,13 @@ func TestFiguresOfControllers(t *testing.T) {
 		}
 		if strings.Contains(text, `zeekfleet_controller_store_lag{controller="hub-3"}`) {
 			t.Error("the lag of a controller is told that is away")
+		}
+	}
+	for _, want := range []string{
+		`zeekfleet_peers{kind="broker"} 2`, `zeekfleet_peers{kind="websocket"} 1`, `zeekfleet_peers_queued_messages{kind="broker"} 5`,
+	} {
+		if !strings.Contains(string(follower), want+"\n") {
+			t.Errorf("the text of the controller that follows lacks %s", want)
 		}
 	}
 	alone := fleetOf(1, 1)
