@@ -22,6 +22,10 @@ type DialConfig struct {
 	Transport Transport
 	// Retry is the time between attempts. Zero means one second, as in Zeek.
 	Retry time.Duration
+	// Spread returns by chance a number from 0 to 1. With it, each pause is up to a quarter
+	// shorter or longer, so that many who dial do not do it at the same time. Nil means that
+	// pauses have their exact length.
+	Spread func() float64
 	// ConnectTimeout bounds one attempt to connect, before the handshake. Zero
 	// means five seconds.
 	ConnectTimeout time.Duration
@@ -68,8 +72,9 @@ func (c DialConfig) withDefaults() (DialConfig, error) {
 // goroutine that it started has ended. It returns another error only if cfg is
 // invalid.
 //
-// When the peering is lost, Dial dials again at once, and after that once per
-// Retry. While the same peer is connected by another connection, Dial waits.
+// When the peering is lost, Dial dials again at once, and after that about once per
+// Retry. If the peer is reached and the handshake fails, the pause grows to 8 times Retry: a
+// peer to which thousands connect at once gets time. While the same peer is connected by another connection, Dial waits.
 func (e *Endpoint) Dial(ctx context.Context, addr string, cfg DialConfig) error {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -96,6 +101,7 @@ type dialing struct {
 	cfg      DialConfig
 	log      *slog.Logger
 	retries  RetryLog
+	failed   int // handshakes, one after the other
 }
 
 // errLost is the end of a peering that was established. Any other error means that
@@ -104,11 +110,16 @@ type errLost struct{ cause error }
 
 func (e errLost) Error() string { return e.cause.Error() }
 
+// errUnreached is the end of an attempt to connect. The peer has seen nothing of it.
+type errUnreached struct{ error }
+
+func (e errUnreached) Unwrap() error { return e.error }
+
 // once dials, and waits until the peering has ended. Then it returns an errLost.
 func (d *dialing) once(ctx context.Context) error {
 	conn, err := d.connect(ctx)
 	if err != nil {
-		return err
+		return errUnreached{err}
 	}
 	addr := addrPort(conn.RemoteAddr())
 	p, err := d.endpoint.establish(ctx, conn, wire.Dialer, true, d.endpoint.dialer(d.cfg.Transport))
@@ -157,19 +168,37 @@ func (d *dialing) existing(err error) *claim {
 	return nil
 }
 
+// maxPause is the longest pause between two attempts, as a multiple of Retry.
+const maxPause = 8
+
 // pause logs err and returns how long to wait before the next attempt. It does not
 // wait after a peering that has lasted for Retry. So a peer that closes every
 // connection is dialed only once per Retry.
 func (d *dialing) pause(took time.Duration, err error) time.Duration {
 	if _, lost := errors.AsType[errLost](err); lost {
+		d.failed = 0
 		return max(0, d.cfg.Retry-took)
 	}
-	if de, ok := errors.AsType[*wire.DropError](err); ok && de.Code == wire.DropPeerIncompatible {
-		d.retries.Failed(explain(err, d.cfg.Advice))
-		return max(d.cfg.Retry, incompatibleRetry)
-	}
 	d.retries.Failed(explain(err, d.cfg.Advice))
-	return d.cfg.Retry
+	de, dropped := errors.AsType[*wire.DropError](err)
+	_, unreached := errors.AsType[errUnreached](err)
+	switch {
+	case dropped && de.Code == wire.DropPeerIncompatible:
+		return max(d.cfg.Retry, incompatibleRetry)
+	case unreached, dropped && de.Code != wire.DropPeerUnavailable:
+		d.failed = 0
+		return d.spread(d.cfg.Retry)
+	}
+	d.failed++
+	return d.spread(d.cfg.Retry * time.Duration(min(1<<min(d.failed-1, 10), maxPause)))
+}
+
+// spread makes a pause shorter or longer by chance.
+func (d *dialing) spread(pause time.Duration) time.Duration {
+	if d.cfg.Spread == nil {
+		return pause
+	}
+	return time.Duration(float64(pause) * (0.75 + d.cfg.Spread()/2))
 }
 
 // explain adds to the error of an attempt what a person can do about it, where that

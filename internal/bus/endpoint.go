@@ -69,7 +69,8 @@ type Config struct {
 	UnsentBytes int
 	// MaxHandshakes bounds the accepted native connections whose handshake has not
 	// finished. Beyond it the source address that has the most of them loses its
-	// oldest one. Zero means 256.
+	// oldest one. If none has more than one, further ones wait up to two seconds until
+	// they are accepted. Zero means 256.
 	MaxHandshakes int
 	// HandshakeTimeout bounds the time from the opening of a native connection to the
 	// end of its handshake, with TLS. Zero means 10 seconds.
@@ -162,10 +163,10 @@ func New(cfg Config) (*Endpoint, error) {
 				log: cfg.Logger, unsendable: Throttle{Burst: unsendableLogged, Interval: unsendableInterval},
 			},
 			seats:   seats{limit: cfg.MaxPeers, reserved: cfg.ReservedPeers, idleAfter: cfg.IdleAfter},
-			present: map[string]bool{},
+			present: map[string]bool{}, members: map[string]member{},
 		},
 	}
-	e.hub.table.Store(&table{byID: map[string]link{}})
+	e.hub.table.Store(new(table))
 	return e, nil
 }
 
@@ -176,15 +177,15 @@ func (e *Endpoint) ID() ID { return e.id }
 // WebSocket client that has subscribed to topic. Local subscriptions do not get
 // v. Publish never blocks: a peer whose queue is full is dropped.
 func (e *Endpoint) Publish(topic string, v zval.Value) {
-	publish(&e.hub, e.hub.table.Load().links, nil, topic, v)
+	publish(&e.hub, e.hub.links(), nil, topic, v)
 }
 
 // PublishTo is Publish to one peer alone. It reports whether v was queued. It
 // reports false if there is no such peer, if the peer's filter does not match
 // topic, if v cannot be sent to the peer, or if the peer was dropped.
 func (e *Endpoint) PublishTo(peerID string, topic string, v zval.Value) bool {
-	l, ok := e.hub.table.Load().byID[peerID]
-	return ok && l.wants(topic) && l.answer(e.hub.encoder.message(topic, v))
+	l := e.hub.link(peerID)
+	return l != nil && l.wants(topic) && l.answer(e.hub.encoder.message(topic, v))
 }
 
 // Reply is PublishTo. Besides, the other WebSocket clients that have subscribed to
@@ -192,28 +193,28 @@ func (e *Endpoint) PublishTo(peerID string, topic string, v zval.Value) bool {
 // answers to others.
 func (e *Endpoint) Reply(peerID string, topic string, v zval.Value) bool {
 	t := e.hub.table.Load()
-	l, m := t.byID[peerID], e.hub.encoder.message(topic, v)
+	l, m := e.hub.link(peerID), e.hub.encoder.message(topic, v)
 	t.overhear(l, m)
 	return l != nil && l.wants(topic) && l.answer(m)
 }
 
 // Meet says that a peer is no newcomer; see Pace.
 func (e *Endpoint) Meet(peerID string) {
-	if l, ok := e.hub.table.Load().byID[peerID]; ok {
+	if l := e.hub.link(peerID); l != nil {
 		l.meet()
 	}
 }
 
 // Wants reports whether the peer is connected and has subscribed to topic.
 func (e *Endpoint) Wants(peerID, topic string) bool {
-	l, ok := e.hub.table.Load().byID[peerID]
-	return ok && l.wants(topic)
+	l := e.hub.link(peerID)
+	return l != nil && l.wants(topic)
 }
 
 // Drop ends the connection of a peer, if there is such a peer. Messages that are
 // queued for it are lost. A native peer that this side dials is dialed again.
 func (e *Endpoint) Drop(peerID string, why error) {
-	if l, ok := e.hub.table.Load().byID[peerID]; ok {
+	if l := e.hub.link(peerID); l != nil {
 		l.close(why)
 	}
 }

@@ -3,6 +3,7 @@ package bus_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -136,6 +137,43 @@ func TestStalledConnectionsKeepNobodyOut(t *testing.T) {
 		}
 		if _, err := many[0].Read(make([]byte, 1)); err == nil {
 			t.Error("the oldest connection is still there")
+		}
+	})
+}
+
+// When more peers come at once than may be in a handshake, those that have begun must not be cut
+// off for those that come later: nobody would ever be connected.
+func TestPeersThatComeAtOnceWaitForTheirTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const places = 10
+		ln, _ := servePipe(t, newEndpoint(t, bus.Config{ID: middleID, MaxHandshakes: places}))
+		number := byte(0)
+		come := func() *rawPeer {
+			number++
+			ours, theirs := net.Pipe()
+			go func(ip byte) { ln.conns <- fromAddr{theirs, net.IPv4(192, 0, 2, ip)} }(number)
+			return newRawPeer(t, ours, bus.ID{0x33, number, 6: 0x40, 8: 0x80})
+		}
+		start := time.Now()
+		var begun []*rawPeer
+		for range places {
+			begun = append(begun, come())
+			synctest.Wait()
+		}
+		later := come()
+		time.Sleep(time.Second)
+		begun[1].shake(wire.Dialer)
+		later.shake(wire.Dialer)
+		after(t, start, time.Second, "the next one is connected when another one is")
+
+		come()
+		synctest.Wait()
+		come().shake(wire.Dialer)
+		after(t, start, 2*time.Second, "the next one is connected when the oldest one has had its time")
+		if begun[2].hears(wire.Probe{}); begun[0].conn.(net.Conn).SetReadDeadline(time.Now().Add(time.Minute)) == nil {
+			if _, err := io.Copy(io.Discard, begun[0].conn); err != nil {
+				t.Errorf("the oldest one that was not ready is still there: %v", err)
+			}
 		}
 	})
 }

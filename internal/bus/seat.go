@@ -2,7 +2,6 @@ package bus
 
 import (
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,14 +47,14 @@ type seats struct {
 	idleAfter       time.Duration
 
 	mu    sync.Mutex
-	taken []*seat
+	taken map[*seat]bool
 }
 
 // available reports whether take would succeed now.
 func (s *seats) available(own bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.free(own) || s.idlest() >= 0
+	return s.free(own) || s.idlest() != nil
 }
 
 // take takes a seat. If no seat is free, take drops the peer that is idle longest.
@@ -72,14 +71,15 @@ func (s *seats) swap(one *seat) (victim *seat, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.free(one.own) {
-		i := s.idlest()
-		if i < 0 {
+		if victim = s.idlest(); victim == nil {
 			return nil, false
 		}
-		victim = s.taken[i]
-		s.taken = slices.Delete(s.taken, i, i+1)
+		delete(s.taken, victim)
 	}
-	s.taken = append(s.taken, one)
+	if s.taken == nil {
+		s.taken = map[*seat]bool{}
+	}
+	s.taken[one] = true
 	return victim, true
 }
 
@@ -87,7 +87,7 @@ func (s *seats) swap(one *seat) (victim *seat, ok bool) {
 func (s *seats) leave(one *seat) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.taken = without(s.taken, one)
+	delete(s.taken, one)
 }
 
 // free reports whether a seat is free. The caller holds mu.
@@ -99,13 +99,13 @@ func (s *seats) free(own bool) bool {
 	return len(s.taken) < limit
 }
 
-// idlest returns the index of the seat whose peer is idle longest, or -1 if no
-// peer is idle. The caller holds mu.
-func (s *seats) idlest() int {
-	now, found, oldest := time.Now(), -1, time.Time{}
-	for i, one := range s.taken {
-		if since, idle := one.idleSince(now, s.idleAfter); idle && (found < 0 || since.Before(oldest)) {
-			found, oldest = i, since
+// idlest returns the seat whose peer is idle longest, or nil if no peer is idle. The
+// caller holds mu.
+func (s *seats) idlest() (found *seat) {
+	now, oldest := time.Now(), time.Time{}
+	for one := range s.taken {
+		if since, idle := one.idleSince(now, s.idleAfter); idle && (found == nil || since.Before(oldest)) {
+			found, oldest = one, since
 		}
 	}
 	return found

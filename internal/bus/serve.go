@@ -47,11 +47,13 @@ func (e *Endpoint) Serve(ctx context.Context, ln net.Listener, cfg ListenConfig)
 	pending := newPendingConns(e.cfg.MaxHandshakes)
 	refusals := refusals{limit: e.cfg.MaxHandshakes}
 	for {
+		pending.room(ctx)
 		conn, err := accept(ctx, ln)
 		if err != nil {
 			return err
 		}
-		peers.Go(func() { e.serveConn(ctx, conn, a, pending, &refusals) })
+		handshake, leave := pending.enter(ctx, addrPort(conn.RemoteAddr()).Addr()) // before room is asked again
+		peers.Go(func() { e.serveConn(ctx, conn, a, handshake, leave, &refusals) })
 	}
 }
 
@@ -88,19 +90,20 @@ func mayPass(err error) bool {
 	return false
 }
 
-// serveConn serves one accepted connection, from its handshake to its end.
-func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, pending *pendingConns, r *refusals) {
+// serveConn serves one accepted connection, from its handshake to its end. handshake is the context
+// of the handshake; serveConn calls leave when the handshake has ended.
+func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, handshake context.Context, leave func(), r *refusals) {
 	steady(conn)
 	addr := addrPort(conn.RemoteAddr())
 	log := e.log.With("peer", conn.RemoteAddr().String())
 	caller, denied := e.screen(conn)
 	if !a.hears(denied) {
+		leave()
 		conn.Close()
 		r.refused(log, addr.Addr(), denied)
 		e.report(BrokerListener, sourceOf(conn, caller), denied)
 		return
 	}
-	handshake, leave := pending.enter(ctx, addr.Addr())
 	p, err := e.establish(handshake, conn, wire.Acceptor, caller.Own, a.opener(caller, denied))
 	leave()
 	switch {

@@ -42,8 +42,9 @@ func (e *Endpoint) Subscribe(queue int, prefixes ...string) *Subscription {
 		closed:   make(chan struct{}),
 	}
 	e.hub.change(func(t *table) {
-		s.events = make(chan Event, queue+len(t.links))
-		for _, l := range t.links {
+		links := e.hub.listed()
+		s.events = make(chan Event, queue+len(links))
+		for _, l := range links {
 			s.events <- PeerAdded{l.peer(), l.announced()} // it has room, and no other goroutine knows the channel yet
 		}
 		t.subs = append(t.subs, s)

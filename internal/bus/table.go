@@ -2,56 +2,23 @@ package bus
 
 import (
 	"context"
-	"maps"
 	"slices"
 
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
-// table lists the peers and the subscriptions of an endpoint at one moment. A
+// table lists the clients and the subscriptions of an endpoint at one moment. A
 // table that the hub has stored never changes; for each change the hub stores a
 // new table. So readers need no lock.
 type table struct {
-	links   []link // natives and clients, in the order in which they joined
-	natives []*nativeLink
-	clients []*wsClient
-	byID    map[string]link
+	clients []*wsClient // in the order in which they joined
 	subs    []*Subscription
 	filter  wire.Filter // of all subs together
 	version uint64      // how often filter has changed
 }
 
 func (t *table) clone() *table {
-	return &table{
-		links:   slices.Clone(t.links),
-		natives: slices.Clone(t.natives),
-		clients: slices.Clone(t.clients),
-		byID:    maps.Clone(t.byID),
-		subs:    slices.Clone(t.subs),
-		version: t.version,
-	}
-}
-
-func (t *table) add(l link) {
-	t.links = append(t.links, l)
-	t.byID[l.peer().ID] = l
-	switch l := l.(type) {
-	case *nativeLink:
-		t.natives = append(t.natives, l)
-	case *wsClient:
-		t.clients = append(t.clients, l)
-	}
-}
-
-func (t *table) remove(l link) {
-	t.links = without(t.links, l)
-	delete(t.byID, l.peer().ID)
-	switch l := l.(type) {
-	case *nativeLink:
-		t.natives = without(t.natives, l)
-	case *wsClient:
-		t.clients = without(t.clients, l)
-	}
+	return &table{clients: slices.Clone(t.clients), subs: slices.Clone(t.subs), filter: t.filter, version: t.version}
 }
 
 // subscribed returns the filter of all subscriptions together. The caller holds the hub's mu.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -219,6 +220,7 @@ var errRefused = errors.New("refused")
 
 func TestDialRetries(t *testing.T) {
 	incompatible := wire.DropConn{ID: largeID, Code: wire.DropPeerIncompatible, Text: "unsupported versions offered"}
+	full := wire.DropConn{ID: largeID, Code: wire.DropPeerUnavailable, Text: "too many peers"}
 	redundant := wire.DropConn{ID: largeID, Code: wire.DropRedundant, Text: "redundant connection"}
 	for name, c := range map[string]struct {
 		each func(t *testing.T) func(n int, conn net.Conn) error
@@ -240,6 +242,16 @@ func TestDialRetries(t *testing.T) {
 			each: func(t *testing.T) func(int, net.Conn) error { return always(drops(t, incompatible)) },
 			want: []time.Duration{0, time.Minute, 2 * time.Minute},
 		},
+		"more and more rarely while its handshakes fail": {
+			each: func(*testing.T) func(int, net.Conn) error {
+				return always(func(conn net.Conn) { conn.Close() })
+			},
+			want: []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 23 * time.Second},
+		},
+		"more and more rarely while there are too many peers": {
+			each: func(t *testing.T) func(int, net.Conn) error { return always(drops(t, full)) },
+			want: []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 23 * time.Second},
+		},
 		"every second while it is dropped as redundant, without being so": {
 			each: func(t *testing.T) func(int, net.Conn) error { return always(drops(t, redundant)) },
 			want: []time.Duration{0, time.Second, 2 * time.Second},
@@ -254,6 +266,38 @@ func TestDialRetries(t *testing.T) {
 					}
 				}
 				synctest.Wait()
+			})
+		})
+	}
+}
+
+// Many who dial the same peer must not all do it at the same time.
+func TestPausesBetweenAttemptsAreSpread(t *testing.T) {
+	for name, c := range map[string]struct {
+		chance float64
+		want   []time.Duration
+	}{
+		"shortest": {0, []time.Duration{0, 750 * time.Millisecond, 1500 * time.Millisecond}},
+		"longest":  {1, []time.Duration{0, 1250 * time.Millisecond, 2500 * time.Millisecond}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got []time.Duration
+				start := time.Now()
+				background(t, func(ctx context.Context) error {
+					return newEndpoint(t, bus.Config{ID: middleID}).Dial(ctx, "nobody:1", bus.DialConfig{
+						Spread: func() float64 { return c.chance },
+						Connect: func(context.Context, string) (net.Conn, error) {
+							got = append(got, time.Since(start))
+							return nil, errRefused
+						},
+					})
+				})
+				time.Sleep(c.want[len(c.want)-1])
+				synctest.Wait()
+				if !slices.Equal(got, c.want) {
+					t.Errorf("attempts after %v, want %v", got, c.want)
+				}
 			})
 		})
 	}

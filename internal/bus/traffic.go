@@ -22,12 +22,22 @@ type Traffic struct {
 // Peers returns all peers, in the order in which they connected. It takes a moment of each
 // peer's lock, and none of the endpoint's.
 func (e *Endpoint) Peers() []Traffic {
-	links := e.hub.table.Load().links
+	links := e.hub.links()
 	list := make([]Traffic, len(links))
 	for i, l := range links {
 		list[i] = l.traffic()
 	}
 	return list
+}
+
+// Known returns how many peers are no newcomers; see Meet.
+func (e *Endpoint) Known() (n int) {
+	for _, l := range e.hub.links() {
+		if l.place().known.Load() {
+			n++
+		}
+	}
+	return n
 }
 
 // carried counts the messages of one connection.
