@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -39,7 +38,7 @@ func newControllerCommand(s streams) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
-			saveMemory()
+			app.SaveMemory()
 			log := newLogger(cmd.ErrOrStderr(), set.LogLevel)
 			flags := app.PortFlags{Broker: "--listen-port", WebSocket: "--websocket-port"}
 			if set.Cluster.On {
@@ -80,14 +79,6 @@ func runClustered(cmd *cobra.Command, set settings.Controller, log *slog.Logger,
 // boundRevisions sets how many revisions a controller keeps. Tests replace it, because
 // thousands take long to make.
 var boundRevisions = func(*app.Controller) {}
-
-// saveMemory sets the memory limit of the daemons, app.MemoryTarget, unless the
-// environment sets GOMEMLIMIT.
-func saveMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(app.MemoryTarget)
-	}
-}
 
 // ended returns nil if the daemon ended because the operator asked for its end.
 // Otherwise err fails the command.

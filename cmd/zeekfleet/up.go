@@ -113,7 +113,7 @@ func runUp(cmd *cobra.Command, args []string, cfg up.Config) error {
 		}
 		cfg.Cluster, cfg.Source = new(cli.ForClient(cluster.Config)), args[0]
 	}
-	saveMemory()
+	app.SaveMemory()
 	cfg.Program = programName(os.Args[0])
 	cfg.Crashes = cfg.Program + " agent crashes" + whereArgs(cmd.Flags())
 	cfg.Out, cfg.Err = cmd.OutOrStdout(), cmd.ErrOrStderr()

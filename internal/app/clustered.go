@@ -144,7 +144,10 @@ func (m *Clustered) openFront() (err error) {
 		Clock:     func(ahead time.Duration) { m.clocks.compare(m.leading.View().Leader, ahead) },
 		HostNames: c.WebSocketServer.HostNames, Leads: m.leads, Controllers: m.members.Report, MetricsAnonymous: c.MetricsAnonymous,
 		Metrics: func(ctx context.Context) ([]byte, error) {
-			return metrics.Follower(ctx, m.how.Version, m.members.Report)
+			return metrics.Follower(ctx, metrics.FollowerConfig{
+				Version: m.how.Version, Controllers: m.members.Report,
+				Peers: func() []mgmt.PeerSample { return daemon.Connections(m.endpoint) },
+			})
 		},
 		Backup: m.members.Backup, Recorded: m.didWhileFollowing, Ready: m.ready(), Refused: m.refusedWhileFollowing, Logger: m.log,
 	})
@@ -258,6 +261,7 @@ func (m *Clustered) Run(ctx context.Context) error {
 			return daemon.ServeEndpoint(ctx, m.base.ControllerConfig, m.endpoint, m.who)
 		},
 		"requests":            m.relay.Serve,
+		"memory":              func(ctx context.Context) error { return followMemory(ctx, m.endpoint.Known) },
 		"copies":              m.copy,
 		"upkeep of the store": m.engine.Run,
 		"store":               m.watchStore,

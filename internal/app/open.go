@@ -177,6 +177,7 @@ func (c *Controller) openPorts(ctx context.Context, opened *closers, set setting
 // finish sets what needs open ports.
 func (c *Controller) finish(set settings.Controller, log *slog.Logger) {
 	c.Core = c.core(set)
+	c.MaxAgents = set.MaxAgents
 	c.BrokerAccepts = bus.ListenConfig{Transport: transport(set.Transport)}
 	c.AgentDial = bus.DialConfig{Transport: transport(set.Transport), Retry: set.ConnectRetry}
 	c.AgentNames = pairs(set.AgentNames)
@@ -247,10 +248,6 @@ func Reachable(listening string) string {
 	}
 	return netip.AddrPortFrom(loopback, ap.Port()).String()
 }
-
-// MemoryTarget is the memory, in bytes, below which each daemon tries to stay. It is
-// for debug.SetMemoryLimit: above it, Go collects garbage more often.
-const MemoryTarget = 256 << 20
 
 func busConfig(set settings.Common) (bus.Config, error) {
 	cfg := bus.Config{MaxSilence: set.PeerSilence}

@@ -34,6 +34,7 @@ func (c Controller) runWithHTTP(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	serving.Go(func() { stop(api.Serve(ctx)) })
+	serving.Go(func() { followMemory(ctx, controller.Known) })
 	return controller.Run(ctx)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strings"
@@ -180,6 +181,9 @@ func (c AgentConfig) withDefaults() AgentConfig {
 	c.Bus.OnRefused = reporting(c.Audit, c.Bus.OnRefused)
 	c.Bus.Pace = cmp.Or(c.Bus.Pace, defaultPace)
 	c.Bus.ReservedPeers = cmp.Or(c.Bus.ReservedPeers, reservedPeers)
+	if c.ControllerDial.Spread == nil {
+		c.ControllerDial.Spread = rand.Float64
+	}
 	return c
 }
 

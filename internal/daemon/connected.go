@@ -25,7 +25,8 @@ type connected struct {
 	peers   map[string]bus.Peer // native peers
 	clients map[mgmt.PeerID]client
 	changed chan struct{} // the authority has changed
-	ends    *time.Timer   // the next certificate ends
+	ends    *time.Timer   // the next certificate ends, or that of somebody who has left
+	next    time.Time     // when it does; zero: none does
 }
 
 // newCallers returns the callers of a controller to which nobody is connected.
@@ -55,7 +56,9 @@ func (c *connected) add(p bus.Peer, now time.Time) {
 		c.clients[mgmt.PeerID(p.ID)] = client{Peer: p}
 	}
 	c.judge(p, now)
-	c.await(now)
+	if c.sooner(p, now) {
+		c.ends.Reset(c.next.Sub(now))
+	}
 }
 
 func (c *connected) remove(p bus.Peer) {
@@ -117,21 +120,27 @@ func (c *connected) end(p bus.Peer, why error) {
 // await sets the timer to the next moment at which a certificate ends.
 func (c *connected) await(now time.Time) {
 	c.ends.Stop()
-	var next time.Time
-	soonest := func(p bus.Peer) {
-		if at := c.who.ends(p, now); at.After(now) && (next.IsZero() || at.Before(next)) {
-			next = at
-		}
-	}
+	c.next = time.Time{}
 	for _, p := range c.peers {
-		soonest(p)
+		c.sooner(p, now)
 	}
 	for _, p := range c.clients {
-		soonest(p.Peer)
+		c.sooner(p.Peer, now)
 	}
-	if !next.IsZero() {
-		c.ends.Reset(next.Sub(now))
+	if !c.next.IsZero() {
+		c.ends.Reset(c.next.Sub(now))
 	}
+}
+
+// sooner reports whether the certificate of a peer ends before all others that are known, and
+// notes that.
+func (c *connected) sooner(p bus.Peer, now time.Time) bool {
+	at := c.who.ends(p, now)
+	if !at.After(now) || !c.next.IsZero() && !at.Before(c.next) {
+		return false
+	}
+	c.next = at
+	return true
 }
 
 // client returns a client. It returns an empty one for any other peer.

@@ -38,8 +38,11 @@ type ControllerConfig struct {
 	// say. The controller runs it; the caller closes it afterwards.
 	Authority *Authority
 	// Bus configures the endpoint. Its Screen is made from Callers. If its TLS gives
-	// identities, only agents may connect.
+	// identities, only agents may connect. MaxAgents and the places of clients give its
+	// MaxPeers.
 	Bus bus.Config
+	// MaxAgents bounds the agents that are connected. Zero means DefaultMaxAgents.
+	MaxAgents int
 	// Callers are the users of this host who may connect. An agent that the
 	// controller dials must run as one of them.
 	Callers Callers
@@ -120,11 +123,16 @@ const defaultSaveTimeout = 5 * time.Second
 // bench` shows what a thousand attackers can do within it.
 var defaultPace = bus.Pace{Burst: 100, PerSecond: 25, Shared: 2000}
 
+// DefaultMaxAgents is how many agents may be connected with a controller.
+const DefaultMaxAgents = 10_000
+
 // Places that either daemon reserves for root, for its own user, and for peers
-// that it dials: of 1024 peers, and of a controller's 100 clients.
+// that it dials: of an agent's 1024 peers, beside a controller's agents, and of its 100
+// clients. clientPeers are places for those 100 clients.
 const (
 	reservedPeers   = 64
 	reservedClients = 10
+	clientPeers     = 100
 )
 
 func (c ControllerConfig) withDefaults() ControllerConfig {
@@ -138,6 +146,9 @@ func (c ControllerConfig) withDefaults() ControllerConfig {
 	c.Bus.OnRefused = reporting(c.Audit, c.Bus.OnRefused)
 	c.Bus.Pace = cmp.Or(c.Bus.Pace, defaultPace)
 	c.Bus.ReservedPeers = cmp.Or(c.Bus.ReservedPeers, reservedPeers)
+	c.MaxAgents = cmp.Or(c.MaxAgents, DefaultMaxAgents)
+	c.Bus.MaxPeers = cmp.Or(c.Bus.MaxPeers, c.MaxAgents+clientPeers+c.Bus.ReservedPeers)
+	c.Core.Limits.Peers = cmp.Or(c.Core.Limits.Peers, c.Bus.MaxPeers) // the bus refuses before, and says so to the agent
 	c.WebSocketServer.ReservedClients = cmp.Or(c.WebSocketServer.ReservedClients, reservedClients)
 	return c
 }
@@ -327,6 +338,9 @@ func (c *controllerShell) loop(ctx context.Context, sub *bus.Subscription, core 
 			return c.waiting.withdraw(asker), true
 		case s := <-c.port.snapshots:
 			s <- core.Snapshot()
+			return nil, false
+		case q := <-c.port.instances:
+			q.answer <- core.Instance(q.name)
 			return nil, false
 		}
 	})

@@ -17,7 +17,7 @@ import (
 // Credentials are those of an agent that has joined a cluster. They change while the
 // agent runs: it renews its certificate. Any goroutine may use them.
 type Credentials struct {
-	dir  joined.Dir
+	dir  joined.Dir // empty: they are in memory alone
 	held atomic.Pointer[joined.Held]
 }
 
@@ -36,16 +36,24 @@ func OpenCredentials(dir joined.Dir) (*Credentials, error) {
 	return c, nil
 }
 
+// KeepCredentials returns credentials that are kept in memory alone. They are for an agent that
+// has no files.
+func KeepCredentials(held *joined.Held) *Credentials {
+	c := &Credentials{}
+	c.held.Store(held)
+	return c
+}
+
 // Held returns the credentials of this moment.
 func (c *Credentials) Held() *joined.Held { return c.held.Load() }
 
 // replace makes next the credentials, on disk first.
 func (c *Credentials) replace(next joined.Credentials) error {
 	held, err := next.Use()
-	if err != nil {
-		return err
+	if err == nil && c.dir != "" {
+		err = c.dir.Renew(c.Held().Credentials, next)
 	}
-	if err := c.dir.Renew(c.Held().Credentials, next); err != nil {
+	if err != nil {
 		return err
 	}
 	c.held.Store(held)

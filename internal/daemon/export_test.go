@@ -20,6 +20,13 @@ var (
 	EndsInTime = endsInTime
 )
 
+// Places returns how many peers a controller takes: those that its core listens to, at most those
+// that the bus takes.
+func Places(cfg ControllerConfig) int {
+	cfg = cfg.withDefaults()
+	return min(cfg.Bus.MaxPeers-cfg.Bus.ReservedPeers, cfg.Core.Limits.Peers)
+}
+
 // LogUnreadable logs each of the messages as one that was not understood.
 func LogUnreadable(log *slog.Logger, messages []bus.Message, err error) {
 	p := unreadable{}

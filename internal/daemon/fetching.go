@@ -164,12 +164,11 @@ func standing(f *fetching) *carry.Opener { return f.standing }
 func (c *Controller) stream(
 	ctx context.Context, whose openerOf, instance mgmt.InstanceName, kind mgmt.StreamKind, parameters any,
 ) (io.ReadCloser, error) {
-	snap, err := c.Snapshot(ctx)
+	in, err := c.instance(ctx, instance)
 	if err != nil {
 		return nil, err
 	}
-	f := c.port.fetching.Load() // it is set before the first Snapshot
-	in := snap.Instance(instance)
+	f := c.port.fetching.Load() // it is set before the first instance
 	switch {
 	case in == nil:
 		return nil, &mgmt.StreamError{Code: mgmt.StreamNotFound, Text: fmt.Sprintf("there is no instance %.100q", instance)}

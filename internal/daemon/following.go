@@ -35,6 +35,7 @@ const (
 	followAgainMax = 5 * time.Minute
 	maxMissing     = 500 // bytes of the reason why no samples come
 	betweenSamples = mgmt.SampleInterval / 5
+	followPause    = mgmt.SampleInterval / 20 // others may join: one Snapshot is enough for them
 )
 
 func newFollowing(store *samples.Store) *following {
@@ -104,6 +105,9 @@ func (c *Controller) followSamples(ctx context.Context, f *following) error {
 		}
 		if snap, err := c.Snapshot(ctx); err == nil {
 			f.store.Keep(func(instance mgmt.InstanceName) bool { return snap.Instance(instance) != nil })
+		}
+		if err := pause(ctx, followPause); err != nil {
+			return err
 		}
 	}
 }

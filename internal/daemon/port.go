@@ -20,6 +20,7 @@ type port struct {
 	submitted chan *submission
 	withdrawn chan mgmt.PeerID // the asker of a submission that is not waited for
 	snapshots chan snapshot
+	instances chan instanceQuestion
 	term      atomic.Uint64 // the greatest of Raise
 	raised    chan struct{} // it has changed
 	ended     chan struct{} // is closed when the controller has ended
@@ -85,10 +86,16 @@ type submission struct {
 // snapshot takes the answer to a call of Snapshot. It has room for one.
 type snapshot chan *mgmt.Snapshot
 
+// instanceQuestion asks for one instance. answer has room for one; nil means that there is none.
+type instanceQuestion struct {
+	name   mgmt.InstanceName
+	answer chan *mgmt.ObservedInstance
+}
+
 func newPort() *port {
 	return &port{
 		submitted: make(chan *submission), withdrawn: make(chan mgmt.PeerID),
-		snapshots: make(chan snapshot), raised: make(chan struct{}, 1), hosts: newKnownHosts(), ended: make(chan struct{}),
+		snapshots: make(chan snapshot), instances: make(chan instanceQuestion), raised: make(chan struct{}, 1), hosts: newKnownHosts(), ended: make(chan struct{}),
 	}
 }
 
@@ -133,6 +140,20 @@ func (c *Controller) Snapshot(ctx context.Context) (*mgmt.Snapshot, error) {
 	select {
 	case c.port.snapshots <- s:
 		return <-s, nil
+	case <-c.port.ended:
+		return nil, ErrEnded
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// instance returns what the controller knows of one instance at this moment, as Snapshot does, or
+// nil. It costs no more if there are many. Any goroutine may call it while Run runs.
+func (c *Controller) instance(ctx context.Context, name mgmt.InstanceName) (*mgmt.ObservedInstance, error) {
+	q := instanceQuestion{name, make(chan *mgmt.ObservedInstance, 1)}
+	select {
+	case c.port.instances <- q:
+		return <-q.answer, nil
 	case <-c.port.ended:
 		return nil, ErrEnded
 	case <-ctx.Done():

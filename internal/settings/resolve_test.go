@@ -78,6 +78,7 @@ func defaultController() settings.Controller {
 		BundlesMegabytes: 20_480, BundleMegabytes: 512,
 		AuditKeep: 100_000,
 		AuditDays: 400,
+		MaxAgents: 10_000,
 		Alerts:    settings.Alerts{Rules: alerting.Defaults(), Repeat: 4 * time.Hour},
 		SSO: settings.SSO{
 			GroupsClaim:  "groups",

@@ -4,9 +4,10 @@ package settings
 const (
 	minAudit, maxAudit = 100, 10_000_000
 	maxAuditDays       = 36_500
+	mostAgents         = 100_000
 )
 
-// auditTable lists the settings of a controller's audit.
+// auditTable lists the settings of a controller's audit, and the bound of its agents.
 func auditTable() []setting[Controller] {
 	return []setting[Controller]{
 		{key: "controller.audit_file", flag: "audit-file", env: "ZEEKFLEET_AUDIT_FILE",
@@ -18,5 +19,8 @@ func auditTable() []setting[Controller] {
 		{key: "controller.audit_days", flag: "audit-days", env: "ZEEKFLEET_AUDIT_DAYS", initial: "400",
 			doc:   "how many days the audit keeps a record",
 			field: func(c *Controller) value { return countAt(&c.AuditDays, 1, maxAuditDays) }},
+		{key: "controller.max_agents", flag: "max-agents", env: "ZEEKFLEET_CONTROLLER_MAX_AGENTS", initial: "10000",
+			doc:   "how many agents may be connected; each one takes an open file and some 100 kB of memory",
+			field: func(c *Controller) value { return countAt(&c.MaxAgents, 1, mostAgents) }},
 	}
 }

@@ -58,9 +58,11 @@ type Controller struct {
 	// AuditKeep and AuditDays bound the audit: how many records of changes, and how
 	// old.
 	AuditKeep, AuditDays int
-	Alerts               Alerts
-	SSO                  SSO
-	Cluster              Cluster
+	// MaxAgents bounds the agents that are connected.
+	MaxAgents int
+	Alerts    Alerts
+	SSO       SSO
+	Cluster   Cluster
 }
 
 // SSO has the settings of single sign-on. Its fields are those of sso.Config.

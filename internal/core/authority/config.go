@@ -71,7 +71,8 @@ type Limits struct {
 	// APITokens bounds the API tokens of one user. Zero means 20.
 	APITokens int
 	// Certificates bounds the certificates that have not expired, and OneOwner those of
-	// one identity. Zero means 20,000 and 64.
+	// one identity. An agent has two, and a third one after each renewal. Zero means 60,000
+	// and 64.
 	Certificates, OneOwner int
 	// Hosts bounds the names and addresses in one certificate, besides those of controllers
 	// of the cluster, which ControllerHosts bounds. The controller that decides has all of
@@ -98,7 +99,7 @@ func (c Config) WithDefaults() Config {
 	c.Limits.Uses = cmp.Or(c.Limits.Uses, 1000)
 	c.Limits.Users = cmp.Or(c.Limits.Users, 1000)
 	c.Limits.APITokens = cmp.Or(c.Limits.APITokens, 20)
-	c.Limits.Certificates = cmp.Or(c.Limits.Certificates, 20_000)
+	c.Limits.Certificates = cmp.Or(c.Limits.Certificates, 60_000)
 	c.Limits.OneOwner = cmp.Or(c.Limits.OneOwner, 64)
 	c.Limits.Hosts = cmp.Or(c.Limits.Hosts, 64)
 	c.Limits.ControllerHosts = cmp.Or(c.Limits.ControllerHosts, 256)

@@ -101,7 +101,7 @@ type Limits struct {
 	// ReqIDBytes bounds a client's request ID. Zero means 1,024.
 	ReqIDBytes int
 	// Peers bounds the native peers that the controller listens to. An agent beyond
-	// this bound stays unknown. Zero means 4,000.
+	// this bound stays unknown. Zero means 20,000.
 	Peers int
 	// Observed bounds the node states that are kept for Snapshot, of all instances
 	// together. The states of an instance that exceeds the bound are not kept, and
@@ -189,7 +189,7 @@ func (l Limits) withDefaults() Limits {
 	l.Requests = cmp.Or(l.Requests, 1000)
 	l.ClientRequests = cmp.Or(l.ClientRequests, 100)
 	l.ReqIDBytes = cmp.Or(l.ReqIDBytes, 1024)
-	l.Peers = cmp.Or(l.Peers, 4000)
+	l.Peers = cmp.Or(l.Peers, 20_000)
 	l.Observed = cmp.Or(l.Observed, 50_000)
 	l.Leaving = cmp.Or(l.Leaving, 1000)
 	l.Results = cmp.Or(l.Results, 25_000)

@@ -12,6 +12,7 @@ import (
 type greetings struct {
 	parts
 	deployments *deployments
+	due         soonest // when an agent needs one
 }
 
 // greetingKind is the kind of a greeting.
@@ -68,9 +69,10 @@ func (g *greetings) next(a *agent) (time.Time, bool) {
 }
 
 // renewAll sends the greetings that are due, and gives up those that took too long.
-func (g *greetings) renewAll() {
+func (g *greetings) renewAll(concerned whom) {
+	list := g.due.those(concerned, g.roster, g.now)
 	var due []*agent
-	for _, a := range g.roster.agents {
+	for _, a := range list {
 		if at, ok := g.next(a); ok && !g.now.Before(at) {
 			due = append(due, a)
 		}
@@ -78,6 +80,9 @@ func (g *greetings) renewAll() {
 	slices.SortFunc(due, func(a, b *agent) int { return strings.Compare(string(a.name), string(b.name)) })
 	for _, a := range due {
 		g.renew(a)
+	}
+	for _, a := range list {
+		g.due.offer(g.next(a))
 	}
 }
 

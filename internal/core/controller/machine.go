@@ -81,9 +81,33 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	}
 	m.begin()
 	m.redial()
+	busy := m.busy()
+	m.roster.newest = nil
 	m.handle(ev)
-	m.advance()
+	m.advance(m.concerned(ev, busy))
 	return m.out
+}
+
+// busy reports whether a part of m may concern itself with any agent.
+func (m *Machine) busy() bool {
+	return m.deployments.running() != nil || m.memory.saving != nil
+}
+
+// concerned returns whom an event concerns: one agent, if nothing else went on before or does now.
+// A cluster may have ten thousand agents, and all may come at once.
+func (m *Machine) concerned(ev Event, busy bool) whom {
+	if busy || m.busy() {
+		return everybody
+	}
+	switch ev := ev.(type) {
+	case PeerAdded:
+		return m.roster.whom(ev.Peer)
+	case PeerLost:
+		return m.roster.whom(ev.Peer) // one that has waited may have taken the place of an agent
+	case FromAgent:
+		return m.roster.whom(ev.Peer)
+	}
+	return everybody
 }
 
 // begin takes up the operations that ran when the controller ended last.
@@ -134,7 +158,7 @@ func (m *Machine) handle(ev Event) {
 }
 
 // advance does everything that is due, up to the first Save.
-func (m *Machine) advance() {
+func (m *Machine) advance(concerned whom) {
 	if m.deposed || m.memory.saving != nil {
 		return
 	}
@@ -142,8 +166,9 @@ func (m *Machine) advance() {
 	m.expireRequests()
 	m.watching.askAgain()
 	for again := true; again && m.memory.saving == nil; {
-		m.greetings.renewAll()
-		m.steers.tellAll()
+		m.greetings.renewAll(concerned)
+		m.steers.tellAll(concerned)
+		concerned = everybody
 		if again = m.deployments.proceed() || m.reverting.proceed(); m.memory.saving == nil {
 			again = m.operating.proceed() || again
 		}
@@ -180,9 +205,7 @@ func (m *Machine) NextWake() (time.Time, bool) {
 	offer(m.watching.next())
 	offer(m.steers.next())
 	offer(m.operating.next())
-	for _, a := range m.roster.agents {
-		offer(m.greetings.next(a))
-	}
+	offer(m.greetings.due.next())
 	offer(m.memory.retryAt, m.memory.unsaved)
 	for _, l := range m.memory.state.Leaving {
 		offer(l.Since.Add(m.cfg.LeaveTimeout), true)

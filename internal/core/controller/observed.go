@@ -157,6 +157,15 @@ func (m *Machine) Snapshot() *mgmt.Snapshot {
 	return snap
 }
 
+// Instance returns an instance as a Snapshot shows it, or nil if a Snapshot has no such
+// instance. Only the goroutine that calls Step may call it.
+func (m *Machine) Instance(name mgmt.InstanceName) *mgmt.ObservedInstance {
+	if m.roster.agents[name] == nil && !m.memory.deployed.has(name) {
+		return nil
+	}
+	return m.observedInstance(name)
+}
+
 // View returns e as a Snapshot shows it. e may be nil.
 func (e *Entry) View() *mgmt.ConfigRevision {
 	if e == nil {

@@ -16,6 +16,8 @@ type roster struct {
 	cfg    *Config
 	peers  map[mgmt.PeerID]*peer
 	agents map[mgmt.InstanceName]*agent
+	// newest is the agent that has joined in this Step, or nil.
+	newest *agent
 	// changes counts the agents that have joined or left.
 	changes uint64
 }
@@ -104,7 +106,7 @@ func (r *roster) refuseSecond(p *peer, a *agent) {
 
 func (r *roster) join(p *peer) *agent {
 	a := &agent{name: p.name, peer: p}
-	r.agents[a.name] = a
+	r.agents[a.name], r.newest = a, a
 	r.changes++
 	r.note(Note{Level: Info, Text: "agent joined", Instance: a.name, Peer: p.id})
 	r.stands(a.name, mgmt.Absent, standingOf(a), "its agent has connected from "+a.peer.addr.String())

@@ -36,6 +36,7 @@ type steers struct {
 	of              map[mgmt.InstanceName]*marks
 	stopped, paused []mgmt.NodeName
 	deployed        *target
+	later           soonest // when an agent is told again
 }
 
 // wanted returns the marks of an instance.
@@ -86,9 +87,10 @@ func (s *steers) make(stopped, paused []mgmt.NodeName, deployed *target) {
 // tellAll tells the agents that do not know it which of their nodes are stopped or
 // paused. It comes before a configuration is sent, so that no agent starts a node that is
 // stopped.
-func (s *steers) tellAll() {
+func (s *steers) tellAll(concerned whom) {
+	list := s.later.those(concerned, s.roster, s.now)
 	var due []*agent
-	for _, a := range s.roster.agents {
+	for _, a := range list {
 		if s.due(a) {
 			due = append(due, a)
 		}
@@ -96,6 +98,9 @@ func (s *steers) tellAll() {
 	slices.SortFunc(due, func(a, b *agent) int { return strings.Compare(string(a.name), string(b.name)) })
 	for _, a := range due {
 		s.tell(a)
+	}
+	for _, a := range list {
+		s.later.offer(a.tellAt, a.told == nil && a.tellAt.After(s.now))
 	}
 }
 
@@ -105,7 +110,7 @@ func (s *steers) tellBefore() {
 	for _, a := range s.roster.agents {
 		a.tellAt = time.Time{}
 	}
-	s.tellAll()
+	s.tellAll(everybody)
 }
 
 // due reports whether a is to be told something now.
@@ -148,15 +153,7 @@ func (s *steers) tell(a *agent) {
 func (s *steers) again(a *agent) { a.told, a.added, a.tellAt = nil, nil, s.now.Add(s.cfg.RetryDelay) }
 
 // next returns when an agent is told again, if nothing happens before.
-func (s *steers) next() (time.Time, bool) {
-	var next time.Time
-	for _, a := range s.roster.agents {
-		if a.told == nil && a.tellAt.After(s.now) && (next.IsZero() || a.tellAt.Before(next)) {
-			next = a.tellAt
-		}
-	}
-	return next, !next.IsZero()
-}
+func (s *steers) next() (time.Time, bool) { return s.later.next() }
 
 // unable returns why an agent cannot be told, or nothing. It is nil if the instance has no
 // agent: then nobody knows yet.
