@@ -47,7 +47,8 @@ type seats struct {
 	idleAfter       time.Duration
 
 	mu    sync.Mutex
-	taken map[*seat]bool
+	taken map[*seat]uint64 // the number of each
+	count uint64
 }
 
 // available reports whether take would succeed now.
@@ -77,9 +78,10 @@ func (s *seats) swap(one *seat) (victim *seat, ok bool) {
 		delete(s.taken, victim)
 	}
 	if s.taken == nil {
-		s.taken = map[*seat]bool{}
+		s.taken = map[*seat]uint64{}
 	}
-	s.taken[one] = true
+	s.count++
+	s.taken[one] = s.count
 	return victim, true
 }
 
@@ -103,8 +105,9 @@ func (s *seats) free(own bool) bool {
 // caller holds mu.
 func (s *seats) idlest() (found *seat) {
 	now, oldest := time.Now(), time.Time{}
-	for one := range s.taken {
-		if since, idle := one.idleSince(now, s.idleAfter); idle && (found == nil || since.Before(oldest)) {
+	for one, number := range s.taken {
+		since, idle := one.idleSince(now, s.idleAfter)
+		if idle && (found == nil || since.Before(oldest) || since.Equal(oldest) && number < s.taken[found]) {
 			found, oldest = one, since
 		}
 	}
