@@ -61,6 +61,8 @@ func (l *lab) measurements() []measurement {
 		{"told", true, told},
 		{"scale", true, scale},
 		{"simulation", true, simulation},
+		{"some", true, many(someAgents)},
+		{"many", true, many(manyAgents)},
 	}
 }
 

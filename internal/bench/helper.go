@@ -21,7 +21,7 @@ func Helper(ctx context.Context, args []string, stdin io.Reader, stdout io.Write
 		cancel()
 	}()
 	helpers := map[string]func(ctx context.Context, args []string, stdout io.Writer) error{
-		"sink": sink, "agents": hostAgents,
+		"sink": sink, "agents": hostAgents, "many-there": manyThere, "many-agents": runManyAgents,
 	}
 	if len(args) > 0 && helpers[args[0]] != nil {
 		return helpers[args[0]](ctx, args[1:], stdout)
