@@ -22,8 +22,7 @@ type caller struct {
 	cfg  Config
 	base string
 	http *http.Client
-	// several is nil if there is one address alone. cfg.Address then has all of them, for
-	// errors.
+	// several has the addresses. cfg.Address has all of them, for errors.
 	several *several
 }
 
@@ -33,6 +32,7 @@ func newCaller(cfg Config) (*caller, error) {
 		return nil, err
 	}
 	cfg.Timeout = cmp.Or(cfg.Timeout, 30*time.Second)
+	cfg.LeaderWait = cmp.Or(cfg.LeaderWait, 5*time.Second)
 	scheme := "https"
 	if cfg.TLS == nil {
 		scheme = "http"
@@ -66,20 +66,24 @@ func newCaller(cfg Config) (*caller, error) {
 		MaxResponseHeaderBytes: maxAnswerHeader,
 		MaxConnsPerHost:        4,
 		IdleConnTimeout:        30 * time.Second,
+		ExpectContinueTimeout:  continueTimeout,
 	}
-	c := &caller{cfg: cfg, http: &http.Client{
-		Transport: transport,
+	fresh := transport.Clone()
+	fresh.DisableKeepAlives = true
+	ways := &several{addresses: addresses, wait: cfg.LeaderWait, next: transport, fresh: fresh}
+	c := &caller{cfg: cfg, several: ways, http: &http.Client{
+		Transport: ways,
 		// A redirection could send a token elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	c.cfg.Address = strings.Join(addresses, ", ")
 	c.base = scheme + "://" + strings.ReplaceAll(addresses[0], "%", "%25") // of an IPv6 zone
-	if len(addresses) > 1 {
-		c.several = &several{addresses: addresses, next: transport}
-		c.http.Transport = c.several
-	}
 	return c, nil
 }
+
+// continueTimeout is how long a controller may take to ask for the body of a request. Then the
+// body is sent.
+const continueTimeout = time.Second
 
 // request is one request to the controller.
 type request struct {
@@ -88,6 +92,7 @@ type request struct {
 	in           any           // nil for none
 	raw          []byte        // a body that is no JSON, in place of in
 	wait         time.Duration // for which the controller may wait on purpose
+	repeatable   bool          // it changes nothing, though it is no GET
 	host         string        // by which the controller is called; empty means its address
 	header       http.Header   // in addition; may be nil
 }
@@ -145,6 +150,9 @@ func (c *caller) open(ctx context.Context, r request) (*http.Response, error) {
 	}
 	if r.raw != nil {
 		body = bytes.NewReader(r.raw)
+	}
+	if r.repeatable {
+		ctx = context.WithValue(ctx, repeatable{}, true)
 	}
 	target := c.base + r.path
 	if len(r.query) > 0 {

@@ -38,6 +38,9 @@ type Config struct {
 	// Timeout bounds a request with its answer. The time for which a request asks the
 	// controller to wait comes on top. Zero means 30 seconds.
 	Timeout time.Duration
+	// LeaderWait is for how long a request is made again that controllers do not carry out because
+	// none of them leads. Zero means 5 seconds.
+	LeaderWait time.Duration
 }
 
 // Client asks a controller. Any goroutine may use it.
@@ -69,12 +72,7 @@ func New(cfg Config) (*Client, error) {
 
 // Address returns the controller's host and port: of several, those of the one that has
 // answered last.
-func (c *Client) Address() string {
-	if c.several != nil {
-		return c.several.address()
-	}
-	return c.cfg.Address
-}
+func (c *Client) Address() string { return c.several.address() }
 
 // Close ends the connections that no request uses.
 func (c *Client) Close() { c.http.CloseIdleConnections() }

@@ -185,7 +185,7 @@ type Finding struct {
 // Plan asks what a deployment would do. Nothing is changed.
 func (c *Client) Plan(ctx context.Context, in PlanRequest) (p Plan, err error) {
 	in.Configuration = in.Configuration.whole()
-	return p, c.do(ctx, request{method: http.MethodPost, path: PathPlans, in: in, wait: planning(in.Timeout)}, &p)
+	return p, c.do(ctx, request{method: http.MethodPost, path: PathPlans, in: in, wait: planning(in.Timeout), repeatable: true}, &p)
 }
 
 // PreflightRequest asks an instance whether it could run its nodes.
@@ -199,7 +199,7 @@ type PreflightRequest struct {
 // plan has this instance alone. Nothing is changed.
 func (c *Client) Preflight(ctx context.Context, instance string, in PreflightRequest) (p Plan, err error) {
 	path := PathInstances + "/" + url.PathEscape(instance) + "/preflight"
-	return p, c.do(ctx, request{method: http.MethodPost, path: path, in: in, wait: planning(in.Timeout)}, &p)
+	return p, c.do(ctx, request{method: http.MethodPost, path: path, in: in, wait: planning(in.Timeout), repeatable: true}, &p)
 }
 
 // planning returns how long the client waits for a plan.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -15,14 +16,23 @@ import (
 // addressTimeout bounds a connection to one of several addresses, and its handshake.
 const addressTimeout = 3 * time.Second
 
-// several makes requests to the controllers at several addresses. It begins with the one
-// that has answered last, and goes on with the next one when a controller cannot have carried
-// a request out.
+// several makes requests to the controllers at several addresses, or at one. It begins with the
+// one that has answered last, and goes on with the next one when a controller cannot have carried
+// a request out, or when the request may be carried out twice. While no controller leads, it asks
+// again.
 type several struct {
 	addresses []string
-	next      http.RoundTripper
-	answered  atomic.Int32 // the index of the address that has answered last
+	wait      time.Duration
+	next      *http.Transport
+	// fresh makes a connection for each request. It is for changes without a body: a controller
+	// may close a connection that nobody uses just when such a request comes, and then nobody
+	// knows whether it was carried out.
+	fresh    *http.Transport
+	answered atomic.Int32 // the index of the address that has answered last
 }
+
+// askAgain is the pause between two rounds while no controller leads.
+const askAgain = 100 * time.Millisecond
 
 // SeveralError is the error of a request that was tried at several addresses.
 type SeveralError struct {
@@ -52,7 +62,37 @@ func (s *several) address() string { return s.addresses[s.answered.Load()] }
 
 // RoundTrip makes a request. The host of its URL stands for all addresses.
 func (s *several) RoundTrip(req *http.Request) (*http.Response, error) {
-	first := int(s.answered.Load())
+	began := time.Now()
+	for {
+		answer, err := s.round(req)
+		if err != nil || answer.Header.Get(NoLeaderHeader) == "" || time.Since(began) >= s.wait {
+			return answer, err
+		}
+		select {
+		case <-time.After(askAgain):
+			closeAnswer(answer)
+		case <-req.Context().Done():
+			return answer, nil
+		}
+	}
+}
+
+// repeatable is the key in the context of a request that changes nothing, and is no GET.
+type repeatable struct{}
+
+// mayRepeat reports whether a request may be carried out twice.
+func mayRepeat(req *http.Request) bool {
+	switch req.Method {
+	case http.MethodGet, http.MethodPut, http.MethodDelete: // RFC 9110, section 9.2.2
+		return true
+	}
+	return req.Context().Value(repeatable{}) != nil
+}
+
+// round asks each controller until one has answered that leads. Otherwise it returns the answer of
+// one that does not.
+func (s *several) round(req *http.Request) (*http.Response, error) {
+	first, unsure := int(s.answered.Load()), false
 	failed := &SeveralError{}
 	var refusal *http.Response
 	for i := range s.addresses {
@@ -62,6 +102,10 @@ func (s *several) RoundTrip(req *http.Request) (*http.Response, error) {
 		case err == nil && answer.Header.Get(NoLeaderHeader) == "":
 			s.answered.Store(int32(at))
 			closeAnswer(refusal)
+			if unsure && req.Method == http.MethodDelete && answer.StatusCode == http.StatusNotFound {
+				closeAnswer(answer)
+				answer = &http.Response{StatusCode: http.StatusNoContent, Header: answer.Header, Body: http.NoBody, Request: answer.Request}
+			}
 			return answer, nil
 		case err == nil:
 			closeAnswer(refusal)
@@ -69,7 +113,8 @@ func (s *several) RoundTrip(req *http.Request) (*http.Response, error) {
 			continue
 		}
 		failed.Addresses, failed.Errs = append(failed.Addresses, s.addresses[at]), append(failed.Errs, err)
-		if req.Context().Err() != nil || sent && req.Method != http.MethodGet {
+		unsure = unsure || sent
+		if req.Context().Err() != nil || sent && !mayRepeat(req) {
 			closeAnswer(refusal)
 			return nil, err
 		}
@@ -89,29 +134,50 @@ func closeAnswer(answer *http.Response) {
 	}
 }
 
-// ask makes a request to the controller at an address. sent says that it may have got it.
+// ask makes a request to the controller at an address. sent says that it may have got it. It has
+// not got a request with a body if it has not asked for the body.
 func (s *several) ask(req *http.Request, address string) (answer *http.Response, sent bool, err error) {
 	var got atomic.Bool
-	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.Store(true) }})
+	ctx, over := req.Context(), s.next
+	if req.GetBody == nil {
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.Store(true) }})
+		if req.Method != http.MethodGet {
+			over = s.fresh
+		}
+	}
 	out := req.Clone(ctx)
 	if out.Host == req.URL.Host {
 		out.Host = ""
 	}
 	out.URL.Host = address
 	if req.GetBody != nil {
-		if out.Body, err = req.GetBody(); err != nil {
+		out.GetBody = func() (io.ReadCloser, error) {
+			body, err := req.GetBody()
+			return &wanted{body, &got}, err
+		}
+		if out.Body, err = out.GetBody(); err != nil {
 			return nil, false, err
 		}
+		out.Header.Set("Expect", "100-continue")
 	}
-	answer, err = s.next.RoundTrip(out)
+	answer, err = over.RoundTrip(out)
 	return answer, got.Load(), err
+}
+
+// wanted is the body of a request. It notes when it is read.
+type wanted struct {
+	io.ReadCloser
+	read *atomic.Bool
+}
+
+func (w *wanted) Read(b []byte) (int, error) {
+	w.read.Store(true)
+	return w.ReadCloser.Read(b)
 }
 
 // CloseIdleConnections closes the connections that no request uses.
 func (s *several) CloseIdleConnections() {
-	if idle, ok := s.next.(interface{ CloseIdleConnections() }); ok {
-		idle.CloseIdleConnections()
-	}
+	s.next.CloseIdleConnections()
 }
 
 // joinPorts returns addresses with their ports, without duplicates.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 )
@@ -55,7 +57,7 @@ func breaks(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
 func ofAll(t *testing.T, first *hub, others ...*hub) *api.Client {
 	t.Helper()
-	cfg := api.Config{Address: first.address()}
+	cfg := api.Config{Address: first.address(), LeaderWait: 300 * time.Millisecond}
 	for _, h := range others {
 		cfg.Others = append(cfg.Others, h.address())
 	}
@@ -90,13 +92,59 @@ func TestTheNextControllerIsAsked(t *testing.T) {
 
 // What may have been carried out is not asked for at another controller. A read is.
 func TestChangesAreAskedForOnce(t *testing.T) {
-	broken, other := newHub(t, breaks), newHub(t, leads)
+	broken, other := newHub(t, func(w http.ResponseWriter, r *http.Request) {
+		io.ReadAll(r.Body)
+		breaks(w, r)
+	}), newHub(t, leads)
 	c := ofAll(t, broken, other)
 	if _, err := c.CreateToken(t.Context(), api.TokenRequest{}); err == nil || broken.asked.Load() != 1 || other.asked.Load() != 0 {
 		t.Errorf("got %v after %d and %d requests", err, broken.asked.Load(), other.asked.Load())
 	}
 	if _, err := c.WhoAmI(t.Context()); err != nil || other.asked.Load() != 1 {
 		t.Errorf("got %v after %d requests of the other one", err, other.asked.Load())
+	}
+}
+
+// A controller that has not asked for the body of a change has not carried it out. What changes the
+// same if it is asked for twice is asked for again.
+func TestChangesThatDoNoHarmAreAskedForAgain(t *testing.T) {
+	for name, change := range map[string]func(*api.Client) error{
+		"a body that was not read": func(c *api.Client) error { return second(c.CreateToken(t.Context(), api.TokenRequest{})) },
+		"a role":                   func(c *api.Client) error { return c.SetRole(t.Context(), "ann", "viewer") },
+		"a plan":                   func(c *api.Client) error { return second(c.Plan(t.Context(), api.PlanRequest{Revision: 1})) },
+		"a token":                  func(c *api.Client) error { return c.RevokeToken(t.Context(), "x") },
+	} {
+		broken, other := newHub(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != api.PathTokens {
+				io.ReadAll(r.Body)
+			}
+			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				conn.Close()
+			}
+		}), newHub(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodDelete { // the first one has done it
+				w.WriteHeader(http.StatusNotFound)
+			}
+			fmt.Fprint(w, "{}")
+		})
+		if err := change(ofAll(t, broken, other)); err != nil || broken.asked.Load() != 1 || other.asked.Load() != 1 {
+			t.Errorf("%s: got %v after %d and %d requests", name, err, broken.asked.Load(), other.asked.Load())
+		}
+	}
+}
+
+// While no controller leads, a client asks again, for a time.
+func TestAClientWaitsForALeader(t *testing.T) {
+	var asked atomic.Int32
+	hub := newHub(t, func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) < 3 {
+			follows(w, r)
+			return
+		}
+		io.Copy(w, r.Body)
+	})
+	if made, err := ofAll(t, hub).CreateToken(t.Context(), api.TokenRequest{Instance: "s"}); err != nil || asked.Load() != 3 {
+		t.Errorf("got %v, %v after %d requests", made, err, asked.Load())
 	}
 }
 

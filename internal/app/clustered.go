@@ -63,6 +63,9 @@ type Clustered struct {
 	stores   stores
 	// term is that which runs and serves, or nil.
 	term atomic.Pointer[term]
+	// lastServers are the servers of terms that are over, which may still tell somebody who
+	// leads now.
+	lastServers sync.WaitGroup
 	// readdressed has something when the addresses of controllers may have changed.
 	readdressed chan struct{}
 	// removed is closed when the other controllers have removed this one.
@@ -182,8 +185,7 @@ func (m *Clustered) pulse(ctx context.Context, of string) error {
 // take serves a connection whose bytes are HTTP.
 func (m *Clustered) take(conn bus.HTTPConn) {
 	c := httpConnection(conn, m.who)
-	if t := m.term.Load(); t != nil {
-		t.api.Take(c)
+	if t := m.term.Load(); t != nil && t.api.Take(c) {
 		return
 	}
 	m.relay.Take(c)
@@ -254,6 +256,7 @@ func (m *Clustered) Run(ctx context.Context) error {
 	inner, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	var parts sync.WaitGroup
+	defer m.lastServers.Wait()
 	defer parts.Wait()
 	defer stop(nil)
 	for name, run := range map[string]func(context.Context) error{
@@ -279,7 +282,11 @@ func (m *Clustered) Run(ctx context.Context) error {
 	defer end(nil)
 	defer context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })()
 	parts.Go(func() { daemon.Supervised(inner, m.how.Service, m.log, m.standing) })
-	return m.leading.Run(leading)
+	err := m.leading.Run(leading)
+	// The changes are answered that this controller has passed on to the one that leads now.
+	// Whoever asks for something else is told to ask another controller.
+	within(inner, lastRequests, m.relay.Retire())
+	return err
 }
 
 // standing says how this controller is.

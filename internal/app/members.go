@@ -562,12 +562,18 @@ func (c *members) HandOver(ctx context.Context, who mgmt.Principal, to string) e
 	t.Audit.Record(mgmt.AuditRecord{
 		Who: who.Name, Role: who.Role, Source: who.Source, Request: access.LeadController.Name, Subject: cmp.Or(to, "any other controller"), Outcome: mgmt.AuditDone,
 	})
-	// The term ends all requests in it, with this one.
-	if err := c.m.leading.HandOver(ctx); !errors.Is(err, daemon.ErrTermOver) {
-		return err
+	// The term ends all other requests in it.
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), handOverTime, errors.New("no other controller has taken the lead"))
+	defer cancel()
+	leader, err := c.m.leading.HandOver(ctx, to)
+	if err == nil && to != "" && leader != to {
+		return refused(access.Conflict, "controller %s leads now: controller %s has not taken the lead in time", leader, to)
 	}
-	return nil
+	return err
 }
+
+// handOverTime bounds the time until another controller leads that was asked to.
+const handOverTime = 5 * time.Second
 
 // member returns how a controller is. The zero value stands for one that is not known.
 func (c *members) member(ctx context.Context, name string) mgmt.ControllerMember {

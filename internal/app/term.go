@@ -43,7 +43,7 @@ func (m *Clustered) lead(ctx context.Context, lead quorum.Lead) error {
 	m.term.Store(t)
 	m.raised(m.leading.View())
 	m.log.Info("this controller leads", "term", lead.Term, "after", time.Since(began).Round(time.Millisecond))
-	return t.run(ctx, func() { m.term.Store(nil) })
+	return t.run(ctx, m)
 }
 
 // closeTerm ends the service of a term. The ports go on.
@@ -78,6 +78,7 @@ func (m *Clustered) openTerm(ctx context.Context, lead quorum.Lead, fence quorum
 		api := t.webConfig(t.daemon)
 		api.Backup = m.members.Backup
 		api.Leads = m.leads
+		api.StopTimeout = handOverTime + time.Second
 		t.api, err = web.New(api)
 	}
 	if err != nil {
@@ -92,32 +93,41 @@ func (m *Clustered) openTerm(ctx context.Context, lead quorum.Lead, fence quorum
 const lastRequests = 1500 * time.Millisecond
 
 // run runs the term and its HTTP API. When it ends in good order, it first answers the requests
-// that it has taken; retire must send further ones to the controller that leads next.
-func (t *term) run(ctx context.Context, retire func()) error {
-	var serving sync.WaitGroup
-	defer serving.Wait()
+// that it has taken. The relay gets further ones. The server of the API outlives the term by the
+// answer to whoever has asked for another controller to lead.
+func (t *term) run(ctx context.Context, m *Clustered) error {
+	var ending sync.WaitGroup
+	defer ending.Wait()
 	inner, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
-	serving.Go(func() { stop(t.api.Serve(inner)) })
-	serving.Go(func() {
+	m.lastServers.Go(func() { stop(t.api.Serve(inner)) })
+	ending.Go(func() {
 		select {
 		case <-ctx.Done():
 		case <-inner.Done():
 			return
 		}
 		if errors.Is(context.Cause(ctx), daemon.ErrInOrder) {
-			retire()
-			timer := time.NewTimer(lastRequests)
-			defer timer.Stop()
-			select {
-			case <-t.api.Retire():
-			case <-timer.C:
-			case <-inner.Done():
-			}
+			m.term.Store(nil)
+			within(inner, lastRequests, t.api.Retire())
 		}
 		stop(context.Cause(ctx))
 	})
-	return t.daemon.Run(inner)
+	err := t.daemon.Run(inner)
+	stop(err)
+	within(context.WithoutCancel(ctx), lastRequests, t.api.Retire())
+	return err
+}
+
+// within waits until done is closed, for a time at most, or until ctx is done.
+func within(ctx context.Context, most time.Duration, done <-chan struct{}) {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // others returns the other controllers. The store says who they are: another controller may

@@ -23,7 +23,11 @@ import (
 func (c Controller) runWithHTTP(ctx context.Context) error {
 	var api *web.Server
 	who := daemon.NewWho(c.ControllerConfig)
-	c.WebSocketServer.HTTP = func(conn bus.HTTPConn) { api.Take(httpConnection(conn, who)) }
+	c.WebSocketServer.HTTP = func(conn bus.HTTPConn) {
+		if !api.Take(httpConnection(conn, who)) {
+			conn.Close()
+		}
+	}
 	controller := daemon.NewController(c.ControllerConfig)
 	api, err := web.New(c.webConfig(controller))
 	if err != nil {

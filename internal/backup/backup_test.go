@@ -307,7 +307,7 @@ func TestAnEngineBecomesWhatTheBackupHas(t *testing.T) {
 	got.Revisions, want.Revisions, got.Lines, want.Lines = nil, nil, nil, nil
 	same(t, want, got)
 	// Another controller leads: nothing is written.
-	must(t, e.Resign(t.Context(), fence))
+	must(t, e.Resign(t.Context(), fence, ""))
 	_, err = e.Take(t.Context(), s, "c1", 0)
 	must(t, err)
 	if _, err := backup.Copy(t.Context(), directory(dir), backup.NewEngineSink(backup.Shared{Engine: e, Fence: fence})); !errors.Is(err, store.ErrConflict) {

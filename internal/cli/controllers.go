@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -246,7 +247,10 @@ func (f Controlling) handOver(ctx context.Context, c *api.Client, from, to strin
 	for {
 		if !asked {
 			err := c.Lead(ctx, to)
-			if _, refused := errors.AsType[*api.Problem](err); refused {
+			if p, refused := errors.AsType[*api.Problem](err); refused && p.Status != http.StatusBadGateway {
+				if list, look := f.look(ctx, c); look == nil && list.Leader != "" && list.Leader != from {
+					return list.Leader, nil // another one than was asked for
+				}
 				return "", err
 			}
 			asked = err == nil

@@ -70,7 +70,7 @@ func (c *controller) lead() (stop func()) {
 	c.t.Helper()
 	ctx := c.t.Context()
 	if now := c.leader(); now.Token != 0 {
-		if err := c.engine.Resign(ctx, quorum.Fence{Token: now.Token}); err != nil {
+		if err := c.engine.Resign(ctx, quorum.Fence{Token: now.Token}, ""); err != nil {
 			c.t.Fatal(err)
 		}
 	}

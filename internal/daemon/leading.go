@@ -152,28 +152,29 @@ func (l *Leading) Pulse() error {
 	}
 }
 
-// HandOver lets another controller lead: this one closes its term, resigns, and does not take the
-// lead for a while. It returns when the lead was resigned. It returns ErrNotLeading if this
-// controller does not lead.
-func (l *Leading) HandOver(ctx context.Context) error {
+// HandOver lets another controller lead: the one with the name, or any if the name is empty. This
+// one closes its term, resigns, and does not take the lead for a while. HandOver returns when
+// another controller leads, with the name of that one. It returns ErrNotLeading if this controller
+// does not lead.
+func (l *Leading) HandOver(ctx context.Context, to string) (leader string, err error) {
 	if !l.View().Leads {
-		return ErrNotLeading
+		return "", ErrNotLeading
 	}
 	token := l.View().Token
-	if err := l.post(ctx, leading.HandOver{}); err != nil {
-		return err
+	if err := l.post(ctx, leading.HandOver{To: to}); err != nil {
+		return "", err
 	}
 	for {
 		changed := l.ViewChanged()
-		if v := l.View(); v.Token != token && !v.Holds {
-			return nil
+		if v := l.View(); v.Token != token && v.Leader != "" {
+			return v.Leader, nil
 		}
 		select {
 		case <-changed:
 		case <-l.ended:
-			return nil // it resigns at its end
+			return "", ErrEnded // it has resigned
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return "", context.Cause(ctx)
 		}
 	}
 }

@@ -325,10 +325,10 @@ func TestAnswersOfTheStoreAreLost(t *testing.T) {
 
 func TestHandOver(t *testing.T) {
 	inCohort(t, func(t *testing.T, c *cohort) {
-		if err := c.members["c2"].HandOver(t.Context()); !errors.Is(err, daemon.ErrNotLeading) {
+		if _, err := c.members["c2"].HandOver(t.Context(), ""); !errors.Is(err, daemon.ErrNotLeading) {
 			t.Errorf("HandOver of one that follows: got %v, want ErrNotLeading", err)
 		}
-		if err := c.members["c1"].HandOver(t.Context()); err != nil {
+		if _, err := c.members["c1"].HandOver(t.Context(), ""); err != nil {
 			t.Fatal(err)
 		}
 		c.leads("c2", 200*time.Millisecond)
@@ -341,11 +341,26 @@ func TestHandOver(t *testing.T) {
 	})
 }
 
+func TestTheControllerThatIsNamedLeads(t *testing.T) {
+	inCohort(t, func(t *testing.T, c *cohort) {
+		c.members["c3"].SetBehind(false)
+		if leader, err := c.members["c1"].HandOver(t.Context(), "c3"); leader != "c3" || err != nil {
+			t.Errorf("c1 hands over to c3: %s leads, %v", leader, err)
+		}
+		c.stop("c1")
+		began := time.Now()
+		leader, err := c.members["c3"].HandOver(t.Context(), "c1") // which is gone
+		if took := time.Since(began); leader != "c2" || err != nil || took < time.Second || took > 1500*time.Millisecond {
+			t.Errorf("c3 hands over to one that is gone: %s leads after %v, %v", leader, took, err)
+		}
+	})
+}
+
 func TestATermThatFailsIsLeftToAnotherController(t *testing.T) {
 	inCohort(t, func(t *testing.T, c *cohort) {
 		c.members["c2"].fails.Store(true)
 		c.members["c3"].fails.Store(true)
-		c.members["c1"].HandOver(t.Context())
+		c.members["c1"].HandOver(t.Context(), "")
 		time.Sleep(200 * time.Millisecond)
 		if v := c.members["c2"].View(); v.Leads {
 			t.Errorf("c2, whose term fails: got %+v", v)
@@ -370,7 +385,7 @@ func TestBrokenWatchesBeginAnew(t *testing.T) {
 			m.engine.Break()
 		}
 		time.Sleep(2 * time.Second)
-		c.members["c1"].HandOver(t.Context())
+		c.members["c1"].HandOver(t.Context(), "")
 		c.leads("c2", time.Second)
 	})
 }

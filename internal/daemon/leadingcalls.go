@@ -48,7 +48,7 @@ func (l *Leading) election(ctx context.Context, effect leading.Effect) (d leadin
 	case leading.End:
 		d.ID, err = e.ID, engine.End(ctx, e.Token, e.Doubts)
 	case leading.Resign:
-		d.ID, err = e.ID, engine.Resign(ctx, quorum.Fence{Token: e.Token})
+		d.ID, err = e.ID, engine.Resign(ctx, quorum.Fence{Token: e.Token}, e.Heir)
 	case leading.Count:
 		d.ID = e.ID
 		d.Counted, err = l.count(ctx)

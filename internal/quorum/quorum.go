@@ -42,6 +42,8 @@ type Lead struct {
 	Token int64
 	// Doubts are the names of the members that do not hear this controller, sorted.
 	Doubts []string
+	// Heir is, while nobody leads, the controller that is to lead next. Empty means any.
+	Heir string
 }
 
 // ErrTaken says that another controller leads, or that the state has changed meanwhile.
@@ -84,8 +86,10 @@ type Election interface {
 	// End ends the lead of another controller, if at least so many members doubt it. It
 	// returns ErrTaken if fewer do, or if that lead has ended.
 	End(ctx context.Context, token int64, doubts int) error
-	// Resign ends the own lead. It returns ErrTaken if it has ended already.
-	Resign(ctx context.Context, f Fence) error
+	// Resign ends the own lead, and names the controller that is to lead next: nobody is kept
+	// from taking the lead by that. An empty name means any. It returns ErrTaken if the lead has
+	// ended already.
+	Resign(ctx context.Context, f Fence, heir string) error
 }
 
 // Member is a controller of the cluster as the engine sees it.

@@ -28,6 +28,11 @@ type leads struct {
 	current Leader
 	changed chan struct{} // is closed when current changes
 	going   map[*going]bool
+	// changing counts the changes that go on, and idle is closed when there are none after the
+	// relay has retired.
+	changing int
+	retired  bool
+	idle     chan struct{}
 }
 
 // going is something that goes on with a controller.
@@ -75,6 +80,9 @@ func (l *leads) now() (Leader, <-chan struct{}) {
 func (l *leads) begin(with Leader, patient bool, end context.CancelCauseFunc) (done func()) {
 	g := &going{end, patient}
 	l.mu.Lock()
+	if patient {
+		l.changing++
+	}
 	over := with.Name != l.current.Name || with.Token != l.current.Token
 	if !over {
 		if l.going == nil {
@@ -86,9 +94,41 @@ func (l *leads) begin(with Leader, patient bool, end context.CancelCauseFunc) (d
 	if over {
 		end(errLeadOver)
 	}
-	return func() {
+	return sync.OnceFunc(func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		delete(l.going, g)
+		if patient {
+			l.changing--
+			l.tell()
+		}
+	})
+}
+
+// retire says that nothing further begins. The channel is closed when no change goes on.
+func (l *leads) retire() (idle <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.retired {
+		l.retired = true
+		l.tell()
+	}
+	return l.idle
+}
+
+func (l *leads) hasRetired() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.retired
+}
+
+// tell closes idle if nothing is to be awaited. The caller holds mu.
+func (l *leads) tell() {
+	if l.retired && l.changing == 0 {
+		select {
+		case <-l.idle:
+		default:
+			close(l.idle)
+		}
 	}
 }

@@ -144,27 +144,37 @@ func (p *passing) mayRepeat(req *http.Request, err error) bool {
 	switch {
 	case p.body.read.Load():
 		return false
-	case err == nil || !p.sent.Load():
-		return true
+	case err == nil || !p.sent.Load() || hasBody(req):
+		return true // nobody carries out a request without its body
 	}
-	return req.Method == http.MethodGet || req.Method == http.MethodHead
+	return !changes(req)
+}
+
+func hasBody(req *http.Request) bool { return req.Body != nil && req.Body != http.NoBody }
+
+// changes reports whether a request may change something.
+func changes(req *http.Request) bool {
+	return req.Method != http.MethodGet && req.Method != http.MethodHead
 }
 
 // attempt sends the request to a controller.
 func (p *passing) attempt(req *http.Request, leader Leader) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
-	changes := req.Method != http.MethodGet && req.Method != http.MethodHead
-	done := p.leads.begin(leader, changes, cancel)
+	done := p.leads.begin(leader, changes(req), cancel)
 	end := func() { done(); cancel(nil) }
 	p.sent.Store(false)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { p.sent.Store(true) }})
 	out := req.Clone(withAddresses(ctx, leader.Name, leader.Addresses))
 	out.URL.Scheme, out.URL.Host = "https", hostOf(leader.Name)
-	if req.Body != nil && req.Body != http.NoBody {
+	over := p.Relay.passing
+	switch {
+	case hasBody(req):
 		out.Body = &attempted{of: p.body}
 		out.Header.Set("Expect", "100-continue") // a controller that does not lead leaves the body alone
+	case changes(req):
+		over = p.Relay.fresh
 	}
-	answer, err := p.Relay.passing.RoundTrip(out)
+	answer, err := over.RoundTrip(out)
 	if err != nil {
 		if context.Cause(ctx) == errLeadOver {
 			err = errLeadOver
@@ -188,7 +198,7 @@ func (p *passing) attempt(req *http.Request, leader Leader) (*http.Response, err
 func (p *passing) failed(w http.ResponseWriter, req *http.Request, err error) {
 	switch {
 	case req.Context().Err() != nil && p.mayRepeat(req, err): // the caller has gone, or this controller ends
-		noLeader(w, req, "this controller ends: ask another one")
+		noLeader(w, req, ends)
 	case req.Context().Err() != nil:
 		problem(w, http.StatusBadGateway, errUnknown.Error())
 	case errors.Is(err, errNoLeader):
@@ -296,9 +306,15 @@ func (p *patient) Write(part []byte) (int, error) {
 // Unwrap lets an http.ResponseController reach the connection.
 func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
+// ends is what a controller says that ends.
+const ends = "this controller ends: ask another one"
+
 // noLeader answers a request that nobody has carried out.
 func noLeader(w http.ResponseWriter, req *http.Request, why string) {
 	w.Header().Set("Retry-After", "1")
+	if why == ends {
+		w.Header().Set("Connection", "close")
+	}
 	w.Header().Set(api.NoLeaderHeader, "yes")
 	if strings.Contains(req.Header.Get("Accept"), "text/html") && !strings.HasPrefix(req.URL.Path, "/api/") {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -17,8 +17,10 @@ type Relay struct {
 	leads  leads
 	kept   *kept
 	// passing has the connections to the controller that leads, and pulses those for its
-	// pulse: a question of life and death does not wait for others.
-	passing, pulses *http.Transport
+	// pulse: a question of life and death does not wait for others. fresh makes a connection for each
+	// request. It is for changes without a body: a controller may close a connection that nobody
+	// uses just when such a request comes, and then nobody knows whether it was carried out.
+	passing, fresh, pulses *http.Transport
 	// pulsed is when the newest connection for pulses came about, in nanoseconds since began.
 	pulsed atomic.Int64
 	began  time.Time
@@ -31,8 +33,9 @@ func New(cfg Config) (*Relay, error) {
 		return nil, fmt.Errorf("relay config: %w", err)
 	}
 	r := &Relay{cfg: cfg, kept: newKept(cfg.Limits), began: time.Now()}
-	r.leads.changed = make(chan struct{})
-	r.passing, r.pulses = r.transport(cfg.MaxConnections), r.transport(2)
+	r.leads.changed, r.leads.idle = make(chan struct{}), make(chan struct{})
+	r.passing, r.fresh, r.pulses = r.transport(cfg.MaxConnections), r.transport(cfg.MaxConnections), r.transport(2)
+	r.fresh.DisableKeepAlives = true
 	r.pulses.DialTLSContext = r.dialForPulses
 	r.server, err = web.New(web.Config{
 		Name: cfg.Name, HostNames: cfg.HostNames, PlainElsewhere: cfg.PlainElsewhere, Logger: cfg.Logger, Limits: cfg.Web,
@@ -49,9 +52,17 @@ func (r *Relay) Follow(l Leader) {
 	}
 }
 
+// Retire makes the relay refuse further requests: this controller ends, and another one is to be
+// asked. The channel is closed when the changes that it has passed on are answered.
+func (r *Relay) Retire() (idle <-chan struct{}) { return r.leads.retire() }
+
 // Take serves a connection. It returns soon, and the connection is closed when it has
 // ended.
-func (r *Relay) Take(c web.Connection) { r.server.Take(c) }
+func (r *Relay) Take(c web.Connection) {
+	if !r.server.Take(c) {
+		c.Close()
+	}
+}
 
 // Serve serves until ctx is done, and returns ctx's cause then.
 func (r *Relay) Serve(ctx context.Context) error {
@@ -69,6 +80,10 @@ func (r *Relay) serve(w http.ResponseWriter, req *http.Request, c web.Connection
 	}
 	if own := r.own(req, c); own != nil {
 		own(w)
+		return
+	}
+	if r.leads.hasRetired() {
+		noLeader(w, req, ends)
 		return
 	}
 	r.pass(w, req, c)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/relay"
 	"github.com/zeekfleet/zeekfleet/internal/web"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
@@ -578,4 +579,65 @@ func TestBackupsAreForThoseOnTheHost(t *testing.T) {
 	if answer, text := f.ask("GET", "/api/v1/backup", ""); answer.StatusCode != http.StatusForbidden || !strings.Contains(text, "only root") {
 		t.Errorf("got %s %s", answer.Status, text)
 	}
+}
+
+// A controller that breaks off before it has asked for the body of a change has not begun it. So the
+// change is sent again. A change without a body never comes over a connection that was used.
+func TestChangesThatWereNotBegunAreSentAgain(t *testing.T) {
+	h := newHubs(t)
+	var asked atomic.Int32
+	var places sync.Map
+	l := h.lead("hub-1", 1, func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == 1 && r.ContentLength > 0 {
+			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				conn.Close()
+			}
+			return
+		}
+		if _, used := places.Swap(r.RemoteAddr, true); used && r.Method == http.MethodDelete {
+			t.Error("a change without a body came over a connection that was used")
+		}
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %s", r.Method, body)
+	})
+	f := h.follow(relay.Config{}, nil)
+	f.Follow(l.Leader)
+	if answer, text := f.ask("POST", "/api/v1/tokens", "{}"); answer.StatusCode != http.StatusOK || text != "POST {}" || asked.Load() != 2 {
+		t.Errorf("got %s %s after %d requests", answer.Status, text, asked.Load())
+	}
+	for range 2 {
+		if answer, text := f.ask("DELETE", "/api/v1/tokens/x", ""); answer.StatusCode != http.StatusOK || text != "DELETE " {
+			t.Errorf("got %s %s", answer.Status, text)
+		}
+	}
+}
+
+// A relay that retires waits for the answers to changes, and sends everybody else away.
+func TestRetiring(t *testing.T) {
+	h := newHubs(t)
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	l := h.lead("hub-1", 1, func(w http.ResponseWriter, r *http.Request) {
+		io.ReadAll(r.Body)
+		close(begun)
+		<-goOn
+		fmt.Fprint(w, "done")
+	})
+	f := h.follow(relay.Config{}, nil)
+	f.Follow(l.Leader)
+	_, br := f.begin("POST", "/api/v1/tokens", "{}")
+	patience.Closed(t, begun, "the change")
+	idle := f.Retire()
+	if answer, text := f.ask("GET", "/api/v1/status", ""); answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get(api.NoLeaderHeader) == "" {
+		t.Errorf("got %s %s", answer.Status, text)
+	}
+	select {
+	case <-idle:
+		t.Error("the relay does not wait for the change")
+	default:
+	}
+	close(goOn)
+	if answer, err := http.ReadResponse(br, nil); err != nil || answer.StatusCode != http.StatusOK {
+		t.Errorf("got %v, %v", answer, err)
+	}
+	patience.Closed(t, idle, "the end of the change")
 }

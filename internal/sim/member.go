@@ -262,9 +262,9 @@ func (m *member) perform(effect leading.Effect) {
 	case leading.Trust:
 		m.call(e.ID, func() leading.Done { return s.trust(name, e.Token) })
 	case leading.End:
-		m.call(e.ID, func() leading.Done { return s.end(e.Token, e.Doubts) })
+		m.call(e.ID, func() leading.Done { return s.end(e.Token, e.Doubts, "") })
 	case leading.Resign:
-		m.call(e.ID, func() leading.Done { return s.end(e.Token, 0) })
+		m.call(e.ID, func() leading.Done { return s.end(e.Token, 0, e.Heir) })
 	case leading.Count:
 		m.call(e.ID, s.count)
 	case leading.Ask:

@@ -173,11 +173,12 @@ func (s *shared) trust(member string, token int64) leading.Done {
 	return leading.Done{}
 }
 
-func (s *shared) end(token int64, doubts int) leading.Done {
+func (s *shared) end(token int64, doubts int, heir string) leading.Done {
 	if s.lead.Token != token || token == 0 || len(s.doubts) < doubts {
 		return leading.Done{How: leading.Taken}
 	}
 	s.over("it was ended")
+	s.lead.Heir = heir
 	return leading.Done{}
 }
 

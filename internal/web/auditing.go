@@ -80,7 +80,7 @@ func (s *Server) mayReadAudit(who asker) error {
 // awaitRecords returns the records that are asked for. If there are none, it waits as
 // long as the asker wishes.
 func (s *Server) awaitRecords(ctx context.Context, in auditInput) ([]mgmt.AuditRecord, error) {
-	patience, cancel := context.WithTimeout(ctx, min(time.Duration(in.Wait)*time.Second, s.cfg.MaxWait))
+	patience, cancel := patience(ctx, s, in.Wait)
 	defer cancel()
 	query := audit.Query{Since: in.Since, User: in.User, After: in.After, Limit: in.Limit, Latest: in.Latest}
 	for {

@@ -63,6 +63,9 @@ func (c *conn) Close() error {
 	return err
 }
 
+// release gives the place of the connection back, and leaves the connection open.
+func (c *conn) release() { c.once.Do(func() { c.leave(c) }) }
+
 // CloseWrite lets net/http end an answer to a request that was not read to its end.
 func (c *conn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {

@@ -30,8 +30,9 @@ type Controllers interface {
 	Join(ctx context.Context, who mgmt.Principal, in api.ControllerJoin) (api.ControllerJoined, error)
 	// Remove removes a controller for good. It records in the audit what it does.
 	Remove(ctx context.Context, who mgmt.Principal, name string) error
-	// HandOver makes another controller lead. An empty name means any other one. It records
-	// in the audit what it does.
+	// HandOver makes another controller lead, and returns when it does. An empty name means any
+	// other one. It records in the audit what it does. It goes on when the server of the term
+	// retires, and when ctx is done.
 	HandOver(ctx context.Context, who mgmt.Principal, to string) error
 }
 

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -67,15 +69,32 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	case routes.parts[pattern]:
 		most = max(most, api.MaxUploadPart)
 	}
-	if !notAwaited(operation) {
-		if !s.retiring.begin() {
-			refuseRetired(s, w, r)
-			return
-		}
-		defer s.retiring.end()
+	end, ok := s.retiring.begin(operation)
+	if !ok {
+		refuseRetired(s, w, r)
+		return
+	}
+	defer end()
+	if changesNothing(r.Method, operation) {
+		w = &harmless{w, r.Context()}
 	}
 	r.Body = http.MaxBytesReader(own, r.Body, int64(most)+1)
+	if c.By != "" && r.ContentLength != 0 {
+		r.Body = withBeginning(r.Body)
+	}
 	routes.mux.ServeHTTP(w, r)
+}
+
+// withBeginning reads the beginning of a body. The controller that passes a request on takes from that that
+// the request may be carried out from now on. So that holds as well for an operation that does not
+// read its body.
+func withBeginning(body io.ReadCloser) io.ReadCloser {
+	first := bufio.NewReader(body)
+	first.Peek(1) // an error comes again
+	return struct {
+		io.Reader
+		io.Closer
+	}{first, body}
 }
 
 // passedOn returns the connection of the user for whom a request is made. It is c, unless c

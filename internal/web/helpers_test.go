@@ -33,6 +33,8 @@ type fleet struct {
 	answers func(mgmt.Request) mgmt.Response
 	past    map[uint64]*mgmt.ConfigRevision
 	err     error
+	// hangs, if not nil, gets a value for each request, which waits for the end of its context.
+	hangs chan struct{}
 
 	mu      sync.Mutex
 	asked   []mgmt.Request
@@ -50,7 +52,12 @@ func (f *fleet) Snapshot(context.Context) (*mgmt.Snapshot, error) {
 }
 
 // Submit refuses by role, like the core.
-func (f *fleet) Submit(_ context.Context, who mgmt.Principal, req mgmt.Request) (mgmt.Response, error) {
+func (f *fleet) Submit(ctx context.Context, who mgmt.Principal, req mgmt.Request) (mgmt.Response, error) {
+	if f.hangs != nil {
+		f.hangs <- struct{}{}
+		<-ctx.Done()
+		return nil, context.Cause(ctx)
+	}
 	kind := mgmt.KindOf(req)
 	f.mu.Lock()
 	if f.err == nil && who.Role >= kind.May {

@@ -116,7 +116,7 @@ type operationInput struct {
 const settle = 100 * time.Millisecond
 
 func (s views) getOperation(ctx context.Context, in *operationInput) (*taggedOutput[api.Operation], error) {
-	patience, cancel := context.WithTimeout(ctx, min(time.Duration(in.Wait)*time.Second, s.cfg.MaxWait))
+	patience, cancel := patience(ctx, s.Server, in.Wait)
 	defer cancel()
 	var seen *mgmt.Operation // the latest that was looked at
 	for {
@@ -141,6 +141,13 @@ func (s views) getOperation(ctx context.Context, in *operationInput) (*taggedOut
 			return tagged(in.TaggedInput, revision, shownOperation(ctx, o))
 		}
 	}
+}
+
+// patience returns the context of a request that waits on purpose, for so many seconds.
+func patience(ctx context.Context, s *Server, seconds int) (context.Context, context.CancelFunc) {
+	ctx, served := s.whileServing(ctx)
+	ctx, timed := context.WithTimeout(ctx, min(time.Duration(seconds)*time.Second, s.cfg.MaxWait))
+	return ctx, func() { timed(); served() }
 }
 
 // rest waits for a while, or until ctx is done.

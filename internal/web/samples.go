@@ -65,7 +65,7 @@ func (s views) listSamples(ctx context.Context, in *samplesInput) (*samplesOutpu
 
 // awaitSample waits for a sample that is newer than what the asker has.
 func (s views) awaitSample(ctx context.Context, in *samplesInput) {
-	patience, cancel := context.WithTimeout(ctx, min(time.Duration(in.Wait)*time.Second, s.cfg.MaxWait))
+	patience, cancel := patience(ctx, s.Server, in.Wait)
 	defer cancel()
 	has := in.Newer
 	if has.IsZero() {

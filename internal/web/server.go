@@ -65,17 +65,19 @@ func New(cfg Config) (*Server, error) {
 }
 
 // Take serves a connection. It returns soon, and the connection is closed when it has
-// ended. If Serve has ended, Take closes the connection at once. Any goroutine may call
-// Take.
-func (s *Server) Take(c Connection) {
+// ended. If Serve ends, Take returns false, and leaves the connection alone. Any goroutine may
+// call Take.
+func (s *Server) Take(c Connection) bool {
 	one := newConn(c, time.Now(), s.places.leave)
 	if !s.places.take(one) {
 		turnAway(c)
-		return
+		return true
 	}
 	if !s.handed.take(one) {
-		one.Close()
+		one.release()
+		return false
 	}
+	return true
 }
 
 // connKey is the key of a request's connection in its context.

@@ -3,6 +3,7 @@ package web_test
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/patience"
 	"github.com/zeekfleet/zeekfleet/internal/web"
 )
@@ -49,8 +51,53 @@ func TestStop(t *testing.T) {
 	}
 	ours, theirs := net.Pipe()
 	defer ours.Close()
-	s.Take(web.Connection{Conn: theirs})
-	if _, err := ours.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("a connection after the end: got %v", err)
+	if s.Take(web.Connection{Conn: theirs}) {
+		t.Error("a connection is taken after the end")
+	}
+	go theirs.Write([]byte{1})
+	if _, err := ours.Read(make([]byte, 1)); err != nil {
+		t.Errorf("a connection that was not taken: got %v", err)
+	}
+}
+
+// A server that retires answers who waits on purpose, and refuses what comes then, so that another
+// controller can be asked.
+func TestRetiring(t *testing.T) {
+	log := newBook()
+	s := serve(t, web.Config{Audit: log}, nil)
+	waiting := s.dial()
+	io.WriteString(waiting, "GET /api/v1/audit?wait=60 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer admin\r\n\r\n")
+	patience.Next(t, log.grew, "a request that waits")
+	idle := s.Retire()
+	if answer, body := readAnswer(t, bufio.NewReader(waiting)); answer.StatusCode != http.StatusOK || body != "{\"items\":[]}\n" {
+		t.Errorf("got %s: %s", answer.Status, body)
+	}
+	patience.Closed(t, idle, "the last answer")
+	for _, path := range []string{"/api/v1/audit", api.PathControllers + "/hub-2/lead", api.PathEventStream} {
+		method := http.MethodGet
+		if strings.HasSuffix(path, "/lead") {
+			method = http.MethodPost
+		}
+		if answer, body := s.ask(method, path, "admin", ""); answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get(api.NoLeaderHeader) == "" {
+			t.Errorf("%s: got %s: %s", path, answer.Status, body)
+		}
+	}
+}
+
+// The end of a server cuts off what takes too long. Who has asked for something that changes nothing
+// is told to ask another controller.
+func TestPlansThatAreCutOffAreMadeElsewhere(t *testing.T) {
+	for path, harmless := range map[string]bool{api.PathPlans: true, api.PathOperations: false} {
+		f := &fleet{hangs: make(chan struct{}, 1)}
+		s := serve(t, web.Config{Cluster: f}, nil)
+		c := s.dial()
+		body := map[bool]string{true: `{"configuration":{"instances":[],"nodes":[]}}`, false: `{"kind":"stop"}`}[harmless]
+		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer admin\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body)
+		patience.Next(t, f.hangs, "the request")
+		s.stop(errors.New("the term is over"))
+		answer, text := readAnswer(t, bufio.NewReader(c))
+		if answer.StatusCode != http.StatusServiceUnavailable || (answer.Header.Get(api.NoLeaderHeader) != "") != harmless {
+			t.Errorf("%s: got %s, %v: %s", path, answer.Status, answer.Header, text)
+		}
 	}
 }

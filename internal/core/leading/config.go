@@ -30,6 +30,9 @@ type Config struct {
 	// Rest is how long this controller does not take the lead after it has resigned. After a
 	// term that failed the time doubles each time, up to MaxRest. Zero means 5 s and 30 s.
 	Rest, MaxRest time.Duration
+	// Heir is how long a lead is left to the controller that the last one has named. Zero means
+	// 1 s.
+	Heir time.Duration
 	// Distrust is how long this controller does not doubt others after enough members have doubted
 	// it, unless it hears the one that leads: so two that cannot hear each other do not take turns.
 	// Zero means 30 s.
@@ -59,6 +62,7 @@ func (c Config) withDefaults() Config {
 	c.Count = cmp.Or(c.Count, 500*time.Millisecond)
 	c.Rest = cmp.Or(c.Rest, 5*time.Second)
 	c.MaxRest = cmp.Or(c.MaxRest, 30*time.Second)
+	c.Heir = cmp.Or(c.Heir, time.Second)
 	c.Distrust = cmp.Or(c.Distrust, 30*time.Second)
 	c.Unfit = cmp.Or(c.Unfit, 5*time.Second)
 	c.Retry = cmp.Or(c.Retry, 100*time.Millisecond)

@@ -26,7 +26,8 @@ var update = flag.Bool("update", false, "rewrite the dialogues")
 //	fails, works NAME      its terms fail to open
 //	learner, voter, behind, caughtup NAME
 //	closes NAME TIME       how long its terms take to close
-//	handover, stop NAME
+//	handover NAME [TO]
+//	stop NAME
 //	seen NAME TERM         an agent names a term to it
 //	wait                   to the time of the line
 //
@@ -101,7 +102,11 @@ func play(w *world, words []string) error {
 		m.closes = d
 		return err
 	case "handover":
-		m.step(leading.HandOver{})
+		to := ""
+		if len(words) > 2 {
+			to = word()
+		}
+		m.step(leading.HandOver{To: to})
 	case "stop":
 		m.step(leading.Stop{})
 	case "seen":

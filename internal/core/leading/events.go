@@ -40,8 +40,9 @@ type (
 	TermSeen struct{ Term uint64 }
 	// Standing says whether the copies of this controller lack the latest.
 	Standing struct{ Behind bool }
-	// HandOver asks this controller to resign, so that another one leads.
-	HandOver struct{}
+	// HandOver asks this controller to resign, so that another one leads: the one with the name,
+	// if there is one. The others leave it Config.Heir for that.
+	HandOver struct{ To string }
 	// Stop asks it to resign and to end. Stopped is the last effect then.
 	Stop struct{}
 	// Tick says that the time of NextWake has come.
@@ -131,6 +132,7 @@ type (
 	Resign struct {
 		ID    uint64
 		Token int64
+		Heir  string
 	}
 	// Count asks how many members there are.
 	Count struct{ ID uint64 }

@@ -72,7 +72,8 @@ type term struct {
 	since        time.Time // when it was told to end
 	// resign says that the lead is to be ended in the store: now, or when the term has closed.
 	resign, wait bool
-	slow         bool // that it closes slowly was noted
+	heir         string // who is to lead next
+	slow         bool   // that it closes slowly was noted
 }
 
 // View is who leads, as far as this controller knows.
@@ -126,7 +127,7 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	case Standing:
 		m.behind = ev.Behind
 	case HandOver:
-		t.handOver()
+		t.handOver(ev.To)
 	case Stop:
 		t.stop()
 	case Tick:
@@ -183,9 +184,10 @@ func (t *turn) show() {
 }
 
 // handOver resigns, if this controller leads, and lets the others go first.
-func (t *turn) handOver() {
+func (t *turn) handOver(to string) {
 	t.rest = t.now.Add(t.cfg.Rest)
 	if t.leads() {
+		t.own.heir = to
 		t.endTerm("it was asked to hand over", true)
 		t.resignClosed()
 	}
@@ -248,6 +250,7 @@ func (m *Machine) nextWake() (next time.Time) {
 		at(m.lead.heard.Add(m.cfg.Silence))
 	} else {
 		at(m.vacant.Add(m.cfg.Unfit))
+		at(m.vacant.Add(m.cfg.Heir))
 	}
 	return next
 }

@@ -53,7 +53,7 @@ func (w *world) mischief() {
 		}
 	case 11:
 		if m.core != nil && !m.paused {
-			m.step(leading.HandOver{})
+			m.step(leading.HandOver{To: []string{"", other}[w.rng.IntN(2)]})
 		}
 	}
 	w.tell()
@@ -180,6 +180,33 @@ func TestFailover(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTheHeirLeads hands over to a controller with a name, whether it rests or not.
+func TestTheHeirLeads(t *testing.T) {
+	for seed := range uint64(100) {
+		w := random(seed)
+		w.runUntil(10 * time.Second)
+		for range 5 {
+			old := w.leader()
+			heir := w.members[(index(w, old)+1+w.rng.IntN(2))%3]
+			term := w.store.term
+			old.step(leading.HandOver{To: heir.name})
+			w.runUntil(w.now + 500*time.Millisecond)
+			if w.leader() != heir || w.store.term != term+1 || len(w.broken) > 0 {
+				t.Fatalf("seed %d: %s leads in term %d, and %s was to lead in term %d; %v", seed, w.store.lead.Member, w.store.term, heir.name, term+1, w.broken)
+			}
+		}
+		w.runUntil(w.now + 6*time.Second) // the others have rested
+		old := w.leader()
+		heir := w.members[(index(w, old)+1)%3]
+		heir.kill()
+		old.step(leading.HandOver{To: heir.name})
+		w.runUntil(w.now + 1500*time.Millisecond)
+		if w.leader() != w.members[(index(w, old)+2)%3] {
+			t.Fatalf("seed %d: %+v leads, and the controller that was to lead is dead", seed, w.store.now())
+		}
 	}
 }
 

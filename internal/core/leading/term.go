@@ -167,7 +167,7 @@ func (t *turn) closing() {
 		return
 	}
 	if own.resign && !t.waits() && t.due(resigning) {
-		t.emit(Resign{t.begin(resigning, call{token: own.Token}), own.Token})
+		t.emit(Resign{t.begin(resigning, call{token: own.Token}), own.Token, own.heir})
 	}
 	if !own.closed && !own.slow && t.now.Sub(own.since) >= slowClose {
 		own.slow = true
@@ -191,13 +191,18 @@ func (t *turn) raise() {
 // or of a Take whose answer was lost.
 func (t *turn) resignOld() {
 	if !t.calls.busy(taking) && t.due(resigning) {
-		t.emit(Resign{t.begin(resigning, call{token: t.lead.Token}), t.lead.Token})
+		t.emit(Resign{t.begin(resigning, call{token: t.lead.Token}), t.lead.Token, ""})
 	}
 }
 
 // stand takes the lead, if this controller may.
 func (t *turn) stand() {
-	if t.session == 0 || t.now.Before(t.rest) || !t.now.Before(t.lost()) {
+	if t.session == 0 || !t.now.Before(t.lost()) {
+		return
+	}
+	switch heir := t.lead.Heir; {
+	case heir == t.cfg.Name: // somebody wants it to lead, even if it rests
+	case t.now.Before(t.rest), heir != "" && t.now.Sub(t.vacant) < t.cfg.Heir:
 		return
 	}
 	if t.counted.Voters == 0 {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/core/leading"
@@ -270,10 +271,10 @@ func (m *member) perform(e leading.Effect) {
 		m.do(e.ID, func() leading.Outcome { return s.trust(m.name, e.Token) })
 	case leading.End:
 		m.say("ends the lead of %s, doubted by %d", s.lead.Member, e.Doubts)
-		m.do(e.ID, func() leading.Outcome { return m.w.endLead(e.Token, e.Doubts) })
+		m.do(e.ID, func() leading.Outcome { return m.w.endLead(e.Token, e.Doubts, "") })
 	case leading.Resign:
-		m.say("resigns")
-		m.do(e.ID, func() leading.Outcome { return m.w.endLead(e.Token, 0) })
+		m.say("%s", strings.TrimSuffix("resigns for "+e.Heir, " for "))
+		m.do(e.ID, func() leading.Outcome { return m.w.endLead(e.Token, 0, e.Heir) })
 	case leading.Count:
 		m.call(e.ID, func() leading.Done { return leading.Done{Counted: m.w.count(m.name)} })
 	case leading.Ask:
@@ -469,11 +470,12 @@ func (s *model) trust(name string, token int64) leading.Outcome {
 	return leading.OK
 }
 
-func (w *world) endLead(token int64, doubts int) leading.Outcome {
+func (w *world) endLead(token int64, doubts int, heir string) leading.Outcome {
 	if w.store.lead.Token != token || len(w.store.doubts) < doubts {
 		return leading.Taken
 	}
 	w.over(fmt.Sprintf("%d doubt it", len(w.store.doubts)))
+	w.store.lead.Heir = heir
 	return leading.OK
 }
 
@@ -500,7 +502,7 @@ func (w *world) tell() {
 }
 
 func same(a, b quorum.Lead) bool {
-	return a.Member == b.Member && a.Term == b.Term && a.Token == b.Token && slices.Equal(a.Doubts, b.Doubts)
+	return a.Member == b.Member && a.Term == b.Term && a.Token == b.Token && a.Heir == b.Heir && slices.Equal(a.Doubts, b.Doubts)
 }
 
 // every does something again and again.

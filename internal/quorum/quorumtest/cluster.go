@@ -184,13 +184,13 @@ func (c *Cluster) end(id quorum.Session) {
 		}
 	}
 	if c.leads == id {
-		c.endLead()
+		c.endLead("")
 	}
 	c.tell()
 }
 
-func (c *Cluster) endLead() {
-	c.lead, c.leads = quorum.Lead{}, 0
+func (c *Cluster) endLead(heir string) {
+	c.lead, c.leads = quorum.Lead{Heir: heir}, 0
 	clear(c.doubts)
 	c.tell()
 }

@@ -84,7 +84,7 @@ func (e *Engine) WatchLead(ctx context.Context, seen func(quorum.Lead)) error {
 }
 
 func same(a, b quorum.Lead) bool {
-	return a.Member == b.Member && a.Term == b.Term && a.Token == b.Token && slices.Equal(a.Doubts, b.Doubts)
+	return a.Member == b.Member && a.Term == b.Term && a.Token == b.Token && a.Heir == b.Heir && slices.Equal(a.Doubts, b.Doubts)
 }
 
 // Take implements quorum.Election.
@@ -161,17 +161,17 @@ func (e *Engine) End(ctx context.Context, token int64, doubts int) error {
 		if n := len(e.c.leadNow().Doubts); n < doubts {
 			return fmt.Errorf("%w: %d members doubt it, and not %d", quorum.ErrTaken, n, doubts)
 		}
-		e.c.endLead()
+		e.c.endLead("")
 		return nil
 	})
 }
 
 // Resign implements quorum.Election.
-func (e *Engine) Resign(ctx context.Context, f quorum.Fence) error {
+func (e *Engine) Resign(ctx context.Context, f quorum.Fence, heir string) error {
 	return e.do(ctx, func() error {
 		err := e.c.leadsBy(f.Token)
 		if err == nil {
-			e.c.endLead()
+			e.c.endLead(heir)
 		}
 		return err
 	})

@@ -110,7 +110,7 @@ func TestAnOldFenceWritesNothing(t *testing.T) {
 			is(t, e1.Archives().Put(t.Context(), f, "h", nil, strings.NewReader("")), store.ErrConflict)
 			is(t, e1.Archives().Remove(t.Context(), f, "h"), store.ErrConflict)
 			is(t, e1.Raise(t.Context(), f, 9), quorum.ErrTaken)
-			is(t, e1.Resign(t.Context(), f), quorum.ErrTaken)
+			is(t, e1.Resign(t.Context(), f, ""), quorum.ErrTaken)
 		}
 		if got := c.Writes(); len(got) != 1 || got[0].Term != 1 {
 			t.Errorf("got the writes %+v, want one, in term 1", got)

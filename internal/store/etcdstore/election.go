@@ -36,7 +36,10 @@ func parseNumber(key string, stored []byte) (uint64, error) {
 // election is the quorum.Election of an Engine.
 type election struct{ *conn }
 
-const leadName = "lead"
+const (
+	leadName = "lead"
+	heirName = "lead/heir"
+)
 
 func leadValue(term uint64, member string) string {
 	return string(seal(formLead, leadName, binary.BigEndian.AppendUint64(nil, term), []byte(member)))
@@ -166,14 +169,10 @@ func (e election) readLead(ctx context.Context) (lead quorum.Lead, state leadSta
 		}
 	}
 	if kv := all[e.keys.lead()]; kv != nil {
-		content, err := openAs(formLead, leadName, kv.Value)
-		if err == nil && len(content) <= 8 {
-			err = fmt.Errorf("the entry %q of etcd is damaged: nobody is named; restore a backup", leadName)
-		}
-		if err != nil {
+		if lead.Term, lead.Member, err = parseLead(leadName, kv.Value); err != nil {
 			return lead, state, 0, err
 		}
-		lead.Term, lead.Member, lead.Token = binary.BigEndian.Uint64(content), string(content[8:]), kv.CreateRevision
+		lead.Token = kv.CreateRevision
 		state.session = quorum.Session(kv.Lease)
 		doubts := e.keys.doubtsOf(lead.Token)
 		for key, kv := range all {
@@ -183,9 +182,29 @@ func (e election) readLead(ctx context.Context) (lead quorum.Lead, state leadSta
 			}
 		}
 		slices.Sort(lead.Doubts)
+	} else if kv := all[e.keys.heir()]; kv != nil {
+		term, heir, err := parseLead(heirName, kv.Value)
+		if err != nil {
+			return lead, state, 0, err
+		}
+		if term == lead.Term { // else somebody has led since
+			lead.Heir = heir
+		}
 	}
 	state.Lead = lead
 	return lead, state, r.Header.Revision, nil
+}
+
+// parseLead returns the term and the name in a value.
+func parseLead(key string, value []byte) (term uint64, member string, err error) {
+	content, err := openAs(formLead, key, value)
+	if err == nil && len(content) <= 8 {
+		err = fmt.Errorf("the entry %q of etcd is damaged: nobody is named; restore a backup", key)
+	}
+	if err != nil {
+		return 0, "", err
+	}
+	return binary.BigEndian.Uint64(content), string(content[8:]), nil
 }
 
 // takeAttempts bounds how often Take begins again because the term has changed.
@@ -283,12 +302,12 @@ func (e election) End(ctx context.Context, token int64, doubts int) error {
 		key := e.keys.doubt(token, member)
 		guards = append(guards, clientv3.Compare(clientv3.CreateRevision(key), "=", state.doubts[key]))
 	}
-	return e.endLead(ctx, guards)
+	return e.endLead(ctx, guards, clientv3.OpDelete(e.keys.heir()))
 }
 
-// endLead deletes the lead and its doubts.
-func (e election) endLead(ctx context.Context, guards []clientv3.Cmp) error {
-	r, err := e.txn(ctx, guards, []clientv3.Op{clientv3.OpDelete(e.keys.lead()), clientv3.OpDelete(e.keys.doubts(), clientv3.WithPrefix())})
+// endLead deletes the lead and its doubts. heir says who is to lead next.
+func (e election) endLead(ctx context.Context, guards []clientv3.Cmp, heir clientv3.Op) error {
+	r, err := e.txn(ctx, guards, []clientv3.Op{clientv3.OpDelete(e.keys.lead()), clientv3.OpDelete(e.keys.doubts(), clientv3.WithPrefix()), heir})
 	if err != nil {
 		return err
 	}
@@ -299,9 +318,27 @@ func (e election) endLead(ctx context.Context, guards []clientv3.Cmp) error {
 }
 
 // Resign implements quorum.Election. It returns ErrTaken if the lead has ended already.
-func (e election) Resign(ctx context.Context, f quorum.Fence) error {
+func (e election) Resign(ctx context.Context, f quorum.Fence, heir string) error {
+	guards := []clientv3.Cmp{e.fenced(f)}
 	if f.Token == 0 {
 		return quorum.ErrTaken
 	}
-	return e.endLead(ctx, []clientv3.Cmp{e.fenced(f)})
+	if heir == "" {
+		return e.endLead(ctx, guards, clientv3.OpDelete(e.keys.heir()))
+	}
+	for range takeAttempts {
+		lead, state, _, err := e.readLead(ctx)
+		switch {
+		case err != nil:
+			return err
+		case lead.Token != f.Token:
+			return quorum.ErrTaken
+		}
+		same := clientv3.Compare(clientv3.ModRevision(e.keys.term()), "=", state.term)
+		named := clientv3.OpPut(e.keys.heir(), string(seal(formLead, heirName, binary.BigEndian.AppendUint64(nil, lead.Term), []byte(heir))))
+		if err := e.endLead(ctx, append(guards, same), named); !errors.Is(err, quorum.ErrTaken) {
+			return err
+		}
+	}
+	return quorum.ErrTaken
 }

@@ -43,7 +43,7 @@ func take(t *testing.T, e quorum.Engine, s quorum.Session, member string) quorum
 func resign(t *testing.T, e quorum.Engine, lead quorum.Lead) {
 	t.Helper()
 	t.Cleanup(func() {
-		if err := e.Resign(context.Background(), fence(lead)); err != nil && !errors.Is(err, quorum.ErrTaken) {
+		if err := e.Resign(context.Background(), fence(lead), ""); err != nil && !errors.Is(err, quorum.ErrTaken) {
 			t.Error(err)
 		}
 	})
@@ -77,13 +77,42 @@ func TestOneMemberLeads(t *testing.T) {
 	if diff := cmp.Diff(first, take(t, single, one, "one")); diff != "" {
 		t.Errorf("Take again, as after a lost answer (-want +got):\n%s", diff)
 	}
-	done(t, "Resign", single.Resign(t.Context(), fence(first)))
-	want(t, "Resign again", single.Resign(t.Context(), fence(first)), quorum.ErrTaken)
+	done(t, "Resign", single.Resign(t.Context(), fence(first), ""))
+	want(t, "Resign again", single.Resign(t.Context(), fence(first), ""), quorum.ErrTaken)
 	second, err := single.Take(t.Context(), two, "two", first.Term+10)
 	done(t, "Take after Resign", err)
 	resign(t, single, second)
 	if second.Term != first.Term+10 || second.Token <= first.Token {
 		t.Errorf("Take: got %+v after %+v, want a greater token, and the term asked for", second, first)
+	}
+}
+
+// Who resigns names the controller that is to lead next. That is gone when somebody has led since.
+func TestHeirs(t *testing.T) {
+	heir := func() string {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var lead quorum.Lead
+		single.WatchLead(ctx, func(l quorum.Lead) { lead = l; cancel() })
+		return lead.Heir
+	}
+	session := begin(t, single, "one")
+	first := take(t, single, session, "one")
+	resign(t, single, first)
+	done(t, "Raise", single.Raise(t.Context(), fence(first), first.Term+5))
+	want(t, "Resign of another lead", single.Resign(t.Context(), quorum.Fence{Token: first.Token - 1}, "two"), quorum.ErrTaken)
+	done(t, "Resign", single.Resign(t.Context(), fence(first), "two"))
+	if got := heir(); got != "two" {
+		t.Errorf("the heir is %q, want two", got)
+	}
+	second := take(t, single, session, "one")
+	resign(t, single, second)
+	if got := heir(); got != "" {
+		t.Errorf("while one leads, the heir is %q", got)
+	}
+	done(t, "Resign", single.Resign(t.Context(), fence(second), ""))
+	if got := heir(); got != "" {
+		t.Errorf("the heir is %q, and the last one has named nobody", got)
 	}
 }
 
@@ -217,7 +246,7 @@ func TestWatchSeesEachLead(t *testing.T) {
 	if l := <-leads; len(l.Doubts) != 1 {
 		t.Errorf("after Doubt: got %+v", l)
 	}
-	done(t, "Resign", single.Resign(t.Context(), fence(lead)))
+	done(t, "Resign", single.Resign(t.Context(), fence(lead), ""))
 	if l := <-leads; l.Member != "" || l.Term != lead.Term {
 		t.Errorf("after Resign: got %+v, want nobody", l)
 	}
@@ -237,7 +266,7 @@ func TestDeposedWriterIsRefused(t *testing.T) {
 	done(t, "Append of the leader", single.Feed(name).Append(ctx, fence(first), quorum.Batch{First: 1, Last: 1, Lines: []byte("1\n")}))
 	_, err = single.Store(name, quorum.Fence{}).Save(ctx, nil, rev)
 	want(t, "Save without a fence while somebody leads", err, store.ErrConflict)
-	done(t, "Resign", single.Resign(ctx, fence(first)))
+	done(t, "Resign", single.Resign(ctx, fence(first), ""))
 
 	refused := func(when string) {
 		t.Helper()
@@ -249,7 +278,7 @@ func TestDeposedWriterIsRefused(t *testing.T) {
 		want(t, "Put"+when, single.Archives().Put(ctx, fence(first), name, nil, emptyReader{}), store.ErrConflict)
 		want(t, "Remove"+when, single.Archives().Remove(ctx, fence(first), name), store.ErrConflict)
 		want(t, "Raise"+when, single.Raise(ctx, fence(first), 1<<40), quorum.ErrTaken)
-		want(t, "Resign"+when, single.Resign(ctx, fence(first)), quorum.ErrTaken)
+		want(t, "Resign"+when, single.Resign(ctx, fence(first), ""), quorum.ErrTaken)
 	}
 	refused(" while nobody leads")
 	second := take(t, single, two, "two")

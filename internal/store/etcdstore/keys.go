@@ -9,6 +9,7 @@ import (
 //
 //	lead                          who leads; its create revision is the token
 //	lead/term                     the last term
+//	lead/heir                     who is to lead next; it counts if its term is the last term
 //	lead/doubt/TOKEN/MEMBER       a member does not hear the lead with this token
 //	session/MEMBER                a member lives
 //	controller/NAME               what a controller says of itself
@@ -29,6 +30,7 @@ type keys struct{ prefix string }
 
 func (k keys) lead() string          { return k.prefix + "lead" }
 func (k keys) term() string          { return k.lead() + "/term" }
+func (k keys) heir() string          { return k.lead() + "/heir" }
 func (k keys) doubts() string        { return k.lead() + "/doubt/" }
 func (k keys) sessions() string      { return k.prefix + "session/" }
 func (k keys) controllers() string   { return k.prefix + "controller/" }

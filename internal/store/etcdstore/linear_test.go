@@ -242,7 +242,7 @@ func (c *clients) lead(ctx context.Context, client int) {
 		}
 		c.record(client, leaveRequest{a.token}, func() answer {
 			until(c.t, "Resign", func(ctx context.Context) error {
-				if err := c.any(r).Resign(ctx, quorum.Fence{Token: a.token}); !errors.Is(err, quorum.ErrTaken) {
+				if err := c.any(r).Resign(ctx, quorum.Fence{Token: a.token}, ""); !errors.Is(err, quorum.ErrTaken) {
 					return err
 				}
 				return nil
