@@ -36,6 +36,12 @@ type running struct {
 // and no Zeek.
 const embeddedNodes = "ZEEKFLEET_NODE_KIND=embedded"
 
+// everywhere is the environment of all processes. Nodes end with their agents, so that none is
+// left behind, and their ports are not those of a cluster that serves on this host.
+var everywhere = []string{
+	"ZEEKFLEET_STOP_NODES=always", "ZEEKFLEET_AUTO_ASSIGN_BROKER_START_PORT=12200", "ZEEKFLEET_AUTO_ASSIGN_METRICS_START_PORT=19000",
+}
+
 // start starts the program. Its nodes are embedded ones, even if a Zeek is
 // installed, because the figures are about this program.
 func start(ctx context.Context, stderr bool, program string, args ...string) (*running, error) {
@@ -47,7 +53,6 @@ func command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 30 * time.Second
-	cmd.Stderr = os.Stderr
 	return cmd
 }
 
@@ -55,10 +60,9 @@ func command(ctx context.Context, program string, args ...string) *exec.Cmd {
 // chooses the kind of nodes. The stream that is read is stderr or stdout.
 func startWith(ctx context.Context, env []string, stderr bool, program string, args ...string) (*running, error) {
 	cmd := command(ctx, program, args...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), everywhere...), env...)
 	pipe := cmd.StdoutPipe
 	if stderr {
-		cmd.Stderr = nil
 		pipe = cmd.StderrPipe
 	}
 	out, err := pipe()
@@ -128,7 +132,7 @@ func startProcesses(ctx context.Context, dir, name string) (*processes, error) {
 		return p, err
 	}
 	if err := deploy(ctx, p.client, fourNodes("agent")); err != nil {
-		return p, errors.Join(err, p.stop(ctx))
+		return p, errors.Join(err, p.stop())
 	}
 	return p, nil
 }
@@ -139,7 +143,7 @@ func startDaemons(ctx context.Context, dir, name string, env ...string) (p *proc
 	p = new(processes)
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, p.stop(ctx))
+			err = errors.Join(err, p.stop())
 		}
 	}()
 	if p.program, err = binary(ctx, dir); err != nil {
@@ -156,16 +160,7 @@ func startDaemons(ctx context.Context, dir, name string, env ...string) (p *proc
 		return p, err
 	}
 	p.peers, p.clients = addresses[1], addresses[2]
-	_, port, err := net.SplitHostPort(p.peers)
-	if err != nil {
-		return p, err
-	}
-	p.agent, err = startWith(ctx, env, true, p.program, "agent", "--state-dir", state, "--name", "agent", "--listen-port", "0",
-		"--controller-port", port)
-	if err != nil {
-		return p, err
-	}
-	if _, err := p.agent.await(`msg="agent is live"`); err != nil {
+	if p.agent, err = startAgent(ctx, dir, name, p.peers, env...); err != nil {
 		return p, err
 	}
 	if !slices.Contains(env, embeddedNodes) {
@@ -179,11 +174,29 @@ func startDaemons(ctx context.Context, dir, name string, env ...string) (p *proc
 	return p, err
 }
 
+// startAgent starts the agent of a controller, and returns when it serves.
+func startAgent(ctx context.Context, dir, name, controller string, env ...string) (*running, error) {
+	program, err := binary(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	_, port, err := net.SplitHostPort(controller)
+	if err != nil {
+		return nil, err
+	}
+	r, err := startWith(ctx, env, true, program, "agent", "--state-dir", filepath.Join(dir, name), "--name", "agent", "--listen-port", "0",
+		"--controller-port", port)
+	if err != nil {
+		return nil, err
+	}
+	_, err = r.await(`msg="agent is live"`)
+	return r, err
+}
+
 // stop ends the processes that have been started.
-func (p *processes) stop(ctx context.Context) error {
+func (p *processes) stop() error {
 	var errs []error
 	if p.client != nil {
-		errs = append(errs, stopNodes(ctx, p.client)) // nodes outlive their agent
 		p.client.Close()
 	}
 	for _, r := range []*running{p.agent, p.controller} {
@@ -192,67 +205,6 @@ func (p *processes) stop(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// cluster measures requests through a controller and an agent to four nodes, and
-// the memory of the controller and the agent.
-func cluster(ctx context.Context, dir string) (figures []figure, err error) {
-	p, err := startProcesses(ctx, dir, "cluster")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, p.stop(ctx)) }()
-	took := make([]time.Duration, 0, 5000)
-	for range cap(took) {
-		began := time.Now()
-		results, err := p.client.GetIDValue(ctx, "bits_per_uid")
-		if err != nil || len(results) != 4 {
-			return nil, fmt.Errorf("get_id_value: %d results, want 4; error: %v", len(results), err)
-		}
-		took = append(took, time.Since(began))
-	}
-	figures = append(figures,
-		atMost("get_id_value, one agent, four nodes, p50", ms(quantile(took, 0.5)), "ms", 0.5),
-		atMost("get_id_value, one agent, four nodes, p99", ms(quantile(took, 0.99)), "ms", 2))
-	ofController, err := p.controller.resident()
-	if err != nil {
-		return nil, err
-	}
-	ofAgent, err := p.agent.resident()
-	if err != nil {
-		return nil, err
-	}
-	command, err := commandTime(ctx, p.program, p.clients)
-	if err != nil {
-		return nil, err
-	}
-	link := filepath.Join(dir, "zeek-client")
-	if err := os.Symlink(p.program, link); err != nil {
-		return nil, err
-	}
-	asZeekClient, err := commandTime(ctx, link, p.clients)
-	if err != nil {
-		return nil, err
-	}
-	return append(figures,
-		figure{what: "resident memory, controller", value: ofController, unit: "MB"},
-		figure{what: "resident memory, agent", value: ofAgent, unit: "MB"},
-		atMost("resident memory, controller and agent", ofController+ofAgent, "MB", 50),
-		atMost("one client command (get-nodes), wall, p50", command, "ms", 15),
-		atMost("the same under the name zeek-client, wall, p50", asZeekClient, "ms", 15)), nil
-}
-
-// commandTime returns the median wall time of a client command with these settings.
-func commandTime(ctx context.Context, program, address string, settings ...string) (float64, error) {
-	var took []time.Duration
-	for range 21 {
-		began := time.Now()
-		if err := exec.CommandContext(ctx, program, append(settings, "--controller", address, "get-nodes")...).Run(); err != nil {
-			return 0, fmt.Errorf("get-nodes: %w", err)
-		}
-		took = append(took, time.Since(began))
-	}
-	return ms(quantile(took, 0.5)), nil
 }
 
 func deploy(ctx context.Context, c *client.Client, config client.Configuration) error {
@@ -318,27 +270,4 @@ func fourNodes(instance client.InstanceName) client.Configuration {
 		c.Nodes = append(c.Nodes, client.Node{Name: name, Instance: instance, Role: role, State: client.Running})
 	}
 	return c
-}
-
-// upTime measures the time from `zeekfleet up` to four running nodes.
-func upTime(ctx context.Context, dir string) ([]figure, error) {
-	program, err := binary(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	var took []time.Duration
-	for i := range 5 {
-		began := time.Now()
-		up, err := start(ctx, false, program, "up", "--state-dir", filepath.Join(dir, fmt.Sprint("up", i)),
-			"--controller-port", "0", "--websocket-port", "0", "--agent-port", "0")
-		if err != nil {
-			return nil, err
-		}
-		_, err = up.await(`^4 nodes running`)
-		took = append(took, time.Since(began))
-		if err := errors.Join(err, up.stop()); err != nil {
-			return nil, err
-		}
-	}
-	return []figure{atMost("up to four RUNNING nodes, p50", quantile(took, 0.5).Seconds(), "s", 1)}, nil
 }

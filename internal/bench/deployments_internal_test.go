@@ -103,7 +103,7 @@ func fiveNodes(ctx context.Context, dir string) (figures []figure, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, z.stop(ctx)) }()
+	defer func() { err = errors.Join(err, z.stop()) }()
 	roles := map[client.NodeName]client.ClusterRole{
 		"manager": client.Manager, "logger": client.Logger, "proxy": client.Proxy, "worker-1": client.Worker, "worker-2": client.Worker,
 	}
@@ -139,7 +139,7 @@ func fortyWorkers(ctx context.Context, dir string) (figures []figure, err error)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, z.stop(ctx)) }()
+	defer func() { err = errors.Join(err, z.stop()) }()
 	roles := map[client.NodeName]client.ClusterRole{"manager": client.Manager}
 	for i := range 40 {
 		roles[client.NodeName(fmt.Sprint("worker-", i+1))] = client.Worker

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,8 +25,8 @@ type figure struct {
 	p99, worst float64 // p99 is 0 if there are too few values for one
 	budget99   float64 // the upper bound of p99, 0 if there is none
 
-	// payload is the size in bytes of what is sent and comes back, or 0. The median is
-	// shown as a multiple of an echo of so many bytes.
+	// payload is the size in bytes of what is sent or comes back. A time is shown as a
+	// multiple of an echo of so many bytes. 0 means that of the small echo.
 	payload int
 	// missing says why there is no value.
 	missing string
@@ -138,8 +139,14 @@ func (f figure) cells(ref *reference) []string {
 	if f.p99 > 0 {
 		p99 = number(f.p99)
 	}
-	if echo, ok := ref.echoes[f.payload]; ok && f.payload > 0 {
-		echoes = fmt.Sprintf("%s of %s", number(f.value*float64(time.Millisecond)/float64(echo)), size(f.payload))
+	payload := cmp.Or(f.payload, smallEcho)
+	echo, known := ref.echoes[payload]
+	switch {
+	case !known:
+	case f.unit == "ms":
+		echoes = fmt.Sprintf("%s of %s", number(f.value*float64(time.Millisecond)/float64(echo)), size(payload))
+	case f.unit == "events/s":
+		echoes = fmt.Sprintf("%s in one of %s", number(f.value*echo.Seconds()), size(payload))
 	}
 	return []string{f.what, number(f.value), p99, worst, f.unit, echoes, f.limit(), f.verdict(ref.small())}
 }

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/codec"
+	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
 
 // A fleetSize is a cluster of which one process runs all agents, with their nodes as endpoints.
@@ -194,17 +197,34 @@ func (f *endpointFleet) requests(ctx context.Context) ([]figure, error) {
 		idBudget, nodesBudget = 60, 20
 	}
 	return []figure{
-		times(f.String()+": get_id_value of all", getID, all*idBytes, idBudget, 0),
-		times(f.String()+": get_nodes", getNodes, all*statusBytes, nodesBudget, 0),
+		times(f.String()+": get_id_value of all", getID, idsPayload(all), idBudget, 0),
+		times(f.String()+": get_nodes", getNodes, statesPayload(f.agents, f.nodes), nodesBudget, 0),
 	}, nil
 }
 
-// What the answer to a client has of each node, in bytes of JSON: for get_id_value, and for
-// get_nodes. The echoes beside the figures have as many bytes.
-const (
-	idBytes     = 350
-	statusBytes = 500
-)
+// idsPayload returns the size of the answer to get_id_value of so many nodes, as it goes to
+// a client.
+func idsPayload(nodes int) int {
+	r := mgmt.GetIDValueResponse{ReqID: "78Lfp1prdMZ6rots5"}
+	for i := range nodes {
+		value := mgmt.Text(fmt.Sprintf("%q", fleetNode(i/10, i%10)))
+		r.Results = append(r.Results, mgmt.Result{Success: true, Instance: fleetInstance(i / 10), Node: fleetNode(i/10, i%10), Data: value})
+	}
+	return len(wsjson.AppendMessage(nil, mgmt.ControllerTopic, codec.Encode(r)))
+}
+
+// statesPayload returns the size of the answer to get_nodes in the same way.
+func statesPayload(agents, nodes int) int {
+	r := mgmt.GetNodesResponse{ReqID: "78Lfp1prdMZ6rots5"}
+	for i := range agents {
+		var states mgmt.NodeStatuses
+		for n := range nodes {
+			states = append(states, mgmt.NodeStatus{Node: fleetNode(i, n), State: mgmt.Running, ClusterRole: mgmt.Worker, PID: new(int64(100_000))})
+		}
+		r.Results = append(r.Results, mgmt.Result{Success: true, Instance: fleetInstance(i), Data: states})
+	}
+	return len(wsjson.AppendMessage(nil, mgmt.ControllerTopic, codec.Encode(r)))
+}
 
 // requestTimes returns the times of rounds requests. request returns the number of results
 // of its answer, which must be results.

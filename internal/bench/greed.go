@@ -24,7 +24,7 @@ func greed(ctx context.Context, dir string) (figures []figure, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, p.stop(ctx)) }()
+	defer func() { err = errors.Join(err, p.stop()) }()
 	config := client.Configuration{ID: "many"}
 	for i := range greedNodes {
 		host := client.InstanceName(fmt.Sprintf("sensor-%d", i/10))

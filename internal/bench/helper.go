@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 )
 
@@ -32,6 +33,7 @@ func Helper(ctx context.Context, args []string, stdin io.Reader, stdout io.Write
 // startHelper starts a process that runs Helper. It prints what is read.
 func startHelper(ctx context.Context, dir string, args ...string) (*running, error) {
 	cmd := command(ctx, filepath.Join(dir, "zeekfleet"), append([]string{HelperCommand}, args...)...)
+	cmd.Stderr = os.Stderr
 	var err error
 	r := &running{cmd: cmd}
 	if r.stdin, err = cmd.StdinPipe(); err != nil {

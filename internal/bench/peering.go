@@ -86,6 +86,7 @@ func peering(ctx context.Context, dir string) (figures []figure, err error) {
 			budget = 300_000
 		}
 		events := rates(f.String(), each, "events/s", budget)
+		events.payload = f.size
 		received := figure{what: "… payload that arrives", value: events.value * float64(f.size) / 1e6, unit: "MB/s"}
 		figures = append(figures, events, received)
 	}

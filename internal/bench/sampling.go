@@ -35,7 +35,7 @@ func idleProcessors(
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, p.stop(ctx)) }()
+	defer func() { err = errors.Join(err, p.stop()) }()
 	roles := map[client.NodeName]client.ClusterRole{"manager": client.Manager}
 	for i := range idleNodes - 1 {
 		roles[client.NodeName(fmt.Sprintf("worker-%d", i))] = client.Worker

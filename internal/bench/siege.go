@@ -23,7 +23,7 @@ func siege(ctx context.Context, dir string) (figures []figure, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, p.stop(ctx)) }()
+	defer func() { err = errors.Join(err, p.stop()) }()
 	attack, err := crowd.Start(ctx, p.peers, p.clients, "agent")
 	if err != nil {
 		return nil, err

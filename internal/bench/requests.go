@@ -1,0 +1,175 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/zeekfleet/zeekfleet/client"
+)
+
+// cluster measures requests through a controller and an agent to four nodes, each a process
+// of its own, and the memory of the controller and the agent.
+func (l *lab) cluster(ctx context.Context, dir string) (figures []figure, err error) {
+	nodes := "1 agent, 4 nodes"
+	p, idle, err := l.startFour(ctx, dir, "cluster")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.stop()) }()
+	if l.zeek {
+		nodes = "1 agent, 4 nodes that run Zeek"
+	}
+	getID, err := requestTimes(3000, 4, func() (int, error) {
+		results, err := p.client.GetIDValue(ctx, "bits_per_uid")
+		return len(results), err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("get_id_value: %w", err)
+	}
+	getNodes, err := requestTimes(2000, 1, func() (int, error) {
+		results, err := p.client.GetNodes(ctx)
+		return len(results), err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("get_nodes: %w", err)
+	}
+	then, err := p.memory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	figures = []figure{
+		times(nodes+": get_id_value", getID, idsPayload(4), 0.5, 2),
+		times(nodes+": get_nodes", getNodes, statesPayload(1, 4), 0, 0),
+	}
+	figures = append(figures, idle.figures("an agent without nodes")...)
+	return append(figures, then.figures(nodes+", after 5,000 requests")...), nil
+}
+
+// startFour starts a controller, an agent and four nodes. It returns the memory before the
+// nodes were deployed, too.
+func (l *lab) startFour(ctx context.Context, dir, name string) (p *processes, idle memory, err error) {
+	kind := embeddedNodes
+	if l.zeek {
+		kind = "ZEEKFLEET_NODE_KIND=zeek"
+	}
+	if p, err = startDaemons(ctx, dir, name, kind); err != nil {
+		return p, idle, err
+	}
+	if idle, err = p.memory(ctx); err == nil {
+		err = deploy(ctx, p.client, fourNodes("agent"))
+	}
+	if err == nil && l.zeek {
+		_, err = p.client.GetIDValue(ctx, "bits_per_uid") // answers when the scripts are read
+	}
+	if err != nil {
+		err = errors.Join(err, p.stop())
+	}
+	return p, idle, err
+}
+
+// memory is what a controller and its agent take, in MB and goroutines.
+type memory struct{ controller, agent, ofController, ofAgent float64 }
+
+// memory measures what the controller and the agent take.
+func (p *processes) memory(ctx context.Context) (m memory, err error) {
+	if m.controller, err = p.controller.resident(); err != nil {
+		return m, err
+	}
+	if m.agent, err = p.agent.resident(); err != nil {
+		return m, err
+	}
+	if m.ofController, err = goroutinesOf(ctx, p.clients, ""); err != nil {
+		return m, err
+	}
+	m.ofAgent, err = goroutinesOf(ctx, p.clients, "agent")
+	return m, err
+}
+
+func (m memory) figures(when string) []figure {
+	return []figure{
+		{what: when + ": resident memory, controller", value: m.controller, unit: "MB"},
+		{what: when + ": resident memory, agent", value: m.agent, unit: "MB"},
+		atMost(when+": resident memory, both", m.controller+m.agent, "MB", 50),
+		{what: when + ": goroutines, controller", value: m.ofController},
+		{what: when + ": goroutines, agent", value: m.ofAgent},
+	}
+}
+
+// What the figure of growth asks for. A controller takes about 2,000 requests a second from
+// all clients together.
+const (
+	growthClients  = 8
+	growthFirst    = 10_000
+	growthRequests = 100_000
+)
+
+// growth measures whether a controller and an agent need more memory after many requests.
+// The memory after some requests is compared with it: until then, buffers grow.
+func (l *lab) growth(ctx context.Context, dir string) (figures []figure, err error) {
+	p, _, err := l.startFour(ctx, dir, "growth")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.stop()) }()
+	if err := askOften(ctx, p.clients, growthFirst); err != nil {
+		return nil, err
+	}
+	before, err := p.memory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	if err := askOften(ctx, p.clients, growthRequests-growthFirst); err != nil {
+		return nil, err
+	}
+	rate := (growthRequests - growthFirst) / time.Since(began).Seconds()
+	if err := sleep(ctx, time.Second); err != nil { // connections that have ended are forgotten
+		return nil, err
+	}
+	after, err := p.memory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	figures = append(before.figures("1 agent, 4 nodes, after 10,000 requests"), after.figures("1 agent, 4 nodes, after 100,000 requests")...)
+	more := func(what string, before, after, bound float64) figure {
+		return atMost("from 10,000 to 100,000 requests: growth of "+what, 100*(after/before-1), "%", bound)
+	}
+	return append(figures,
+		more("the controller's memory", before.controller, after.controller, 10),
+		more("the agent's memory", before.agent, after.agent, 10),
+		more("the controller's goroutines", before.ofController, after.ofController, 10),
+		more("the agent's goroutines", before.ofAgent, after.ofAgent, 10),
+		figure{what: "get_nodes of eight clients, all together", value: rate, unit: "requests/s"},
+	), nil
+}
+
+// askOften asks for the states of nodes, by several clients.
+func askOften(ctx context.Context, address string, requests int) error {
+	failed := make(chan error, growthClients)
+	var clients sync.WaitGroup
+	for range growthClients {
+		clients.Go(func() {
+			c, err := client.Dial(ctx, client.Config{Address: address, RequestTimeout: time.Minute})
+			if err != nil {
+				failed <- err
+				return
+			}
+			defer c.Close()
+			_, err = requestTimes(requests/growthClients, 1, func() (int, error) {
+				results, err := c.GetNodes(ctx)
+				return len(results), err
+			})
+			failed <- err
+		})
+	}
+	clients.Wait()
+	close(failed)
+	var errs []error
+	for err := range failed {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
