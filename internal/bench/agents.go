@@ -63,7 +63,7 @@ func hostAgents(ctx context.Context, args []string, stdout io.Writer) error {
 // agent has not started a process for them, so they are foreign nodes to it.
 func runFleetAgent(ctx context.Context, name mgmt.InstanceName, nodes []mgmt.NodeName, ln net.Listener, controller string) error {
 	return daemon.RunAgent(ctx, daemon.AgentConfig{
-		Core:       agent.Config{Name: name, Connecting: true},
+		Core:       agent.Config{Name: name, Connecting: true, DeployTimeout: 50 * time.Second},
 		Store:      new(memstore.Store),
 		Broker:     ln,
 		Controller: controller,

@@ -37,8 +37,10 @@ type running struct {
 const embeddedNodes = "ZEEKFLEET_NODE_KIND=embedded"
 
 // everywhere is the environment of all processes. Nodes end with their agents, so that none is
-// left behind, and their ports are not those of a cluster that serves on this host.
+// left behind, and their ports are not those of a cluster that serves on this host. What takes
+// long on a busy machine is measured, not cut off.
 var everywhere = []string{
+	"ZEEKFLEET_CONTROLLER_DEPLOY_TIMEOUT=60s", "ZEEKFLEET_AGENT_DEPLOY_TIMEOUT=50s",
 	"ZEEKFLEET_STOP_NODES=always", "ZEEKFLEET_AUTO_ASSIGN_BROKER_START_PORT=12200", "ZEEKFLEET_AUTO_ASSIGN_METRICS_START_PORT=19000",
 }
 

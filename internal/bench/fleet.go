@@ -65,7 +65,7 @@ func startFleet(ctx context.Context, dir string, s fleetSize) (f *endpointFleet,
 	if _, err := f.hosts.await("^ready"); err != nil {
 		return f, err
 	}
-	if f.client, err = client.Dial(ctx, client.Config{Address: f.clients, RequestTimeout: time.Minute}); err != nil {
+	if f.client, err = client.Dial(ctx, client.Config{Address: f.clients, RequestTimeout: 2 * time.Minute}); err != nil {
 		return f, err
 	}
 	return f, awaitInstances(ctx, f.client, s.agents)
@@ -146,7 +146,7 @@ func (f *endpointFleet) deployments(ctx context.Context) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	rounds := min(6, 3000/(f.agents*f.nodes)) // the larger, the fewer
+	rounds := min(6, max(3, 600/(f.agents*f.nodes))) // the larger, the fewer
 	for round := range rounds {
 		began := time.Now()
 		if err := deploy(ctx, f.client, f.configuration(round)); err != nil {
@@ -177,7 +177,7 @@ func (f *endpointFleet) deployments(ctx context.Context) ([]figure, error) {
 // requests measures get_id_value and get_nodes.
 func (f *endpointFleet) requests(ctx context.Context) ([]figure, error) {
 	all := f.agents * f.nodes
-	rounds := 20_000 / all // the larger, the fewer
+	rounds := max(100, 20_000/all) // the larger, the fewer
 	getID, err := requestTimes(rounds, all, func() (int, error) {
 		results, err := f.client.GetIDValue(ctx, "Cluster::node")
 		return len(results), err
@@ -185,7 +185,7 @@ func (f *endpointFleet) requests(ctx context.Context) ([]figure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("get_id_value: %w", err)
 	}
-	getNodes, err := requestTimes(4*rounds, f.agents, func() (int, error) {
+	getNodes, err := requestTimes(2*rounds, f.agents, func() (int, error) {
 		results, err := f.client.GetNodes(ctx)
 		return len(results), err
 	})
