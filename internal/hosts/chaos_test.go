@@ -52,8 +52,8 @@ func (h *host) mountDisk() {
 	})
 }
 
-// fillDisk fills the disk of a controller. Its store ends when its database must grow, which may
-// take a while.
+// fillDisk fills the disk of a controller, and stages large configurations until that controller
+// ends, because the database of its store must grow.
 func (f *trio) fillDisk(victim string) (mend func()) {
 	h := f.hosts[victim]
 	path := filepath.Join(h.home, stateDir, "filler")
@@ -71,11 +71,38 @@ func (f *trio) fillDisk(victim string) (mend func()) {
 			f.t.Fatalf("fill the disk: %v", err)
 		}
 	}
+	large := filepath.Join(f.hosts["ops"].home, "large.ini")
+	n := 0
+	f.await(victim+" ends", func() bool {
+		n++
+		if err := os.WriteFile(large, []byte(largeFile(n)), 0o600); err != nil {
+			f.t.Fatal(err)
+		}
+		if _, err := f.hosts["ops"].try("zeekfleet stage-config " + large); err != nil {
+			f.t.Logf("not staged: %v", err)
+		}
+		return !h.runs()
+	})
 	return func() {
 		if err := os.Remove(path); err != nil {
 			f.t.Fatal(err)
 		}
 	}
+}
+
+// largeFile is a cluster file of some 300 kB. Each one is another one.
+func largeFile(n int) string {
+	text := trioFile(n)
+	for i := range 300 {
+		text += fmt.Sprintf("[worker-%d]\ninstance = s-2\nrole = worker\nenv = PAD=%d-%s\n", i+10, n, strings.Repeat("x", 1000))
+	}
+	return text
+}
+
+// runs reports whether the daemon that was started has not ended.
+func (h *host) runs() bool {
+	_, err := startTime(int64(h.cmd.Process.Pid))
+	return err == nil
 }
 
 // supervise starts the controllers that have ended by themselves, as systemd does.
@@ -85,7 +112,7 @@ func (f *trio) supervise() {
 		if h.cmd == nil {
 			continue
 		}
-		if _, err := startTime(int64(h.cmd.Process.Pid)); err != nil {
+		if !h.runs() {
 			f.t.Logf("%s has ended: %v", name, h.cmd.Wait())
 			h.start(line)
 		}
