@@ -158,7 +158,7 @@ func (m *Clustered) openFront() (err error) {
 		return err
 	}
 	c.WebSocketServer.HTTP = m.take
-	c.WebSocketServer.Divert = func() bool { return m.term.Load() == nil }
+	c.WebSocketServer.Divert = func() bool { return !m.term.Load().serves() }
 	m.leading = daemon.NewLeading(daemon.LeadingConfig{
 		Name: m.set.Name, Engine: m.engine, Run: m.lead, Logger: m.log,
 		Pulse:   m.pulse,
@@ -185,7 +185,7 @@ func (m *Clustered) pulse(ctx context.Context, of string) error {
 // take serves a connection whose bytes are HTTP.
 func (m *Clustered) take(conn bus.HTTPConn) {
 	c := httpConnection(conn, m.who)
-	if t := m.term.Load(); t != nil && t.api.Take(c) {
+	if t := m.term.Load(); t.serves() && t.api.Take(c) {
 		return
 	}
 	m.relay.Take(c)

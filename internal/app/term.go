@@ -23,6 +23,10 @@ type term struct {
 	api    *web.Server
 }
 
+// serves reports whether the term serves callers. One that begins reads its state first: who asks
+// meanwhile waits in the relay, as if nobody led. t may be nil.
+func (t *term) serves() bool { return t != nil && t.daemon.Hears() }
+
 // lead opens a term, runs it until ctx is done or another controller leads, and closes it.
 func (m *Clustered) lead(ctx context.Context, lead quorum.Lead) error {
 	began := time.Now()

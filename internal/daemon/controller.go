@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/audit"
@@ -161,13 +162,24 @@ const subscriptionQueue = 1
 
 // Controller is a controller in this process.
 type Controller struct {
-	cfg  ControllerConfig
-	port *port
+	cfg   ControllerConfig
+	port  *port
+	hears atomic.Bool
 }
 
 // NewController returns a controller, which can run once.
 func NewController(cfg ControllerConfig) *Controller {
 	return &Controller{cfg: cfg.withDefaults(), port: newPort()}
+}
+
+// Hears reports whether the controller hears what its clients and agents send to its endpoint.
+// What somebody sends before is lost. Any goroutine may call it.
+func (c *Controller) Hears() bool { return c.hears.Load() }
+
+// beginHearing says that the controller hears, until the function that it returns is called.
+func (c *Controller) beginHearing() (end func()) {
+	c.hears.Store(true)
+	return func() { c.hears.Store(false) }
 }
 
 // Run runs the controller until ctx is done, and returns the cause of ctx then.
@@ -209,6 +221,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	// every topic. Agents that are connected already learn the term last, and all at once.
 	sub := endpoint.Subscribe(subscriptionQueue, cfg.topics()...)
 	defer cfg.leave(endpoint, sub, parts)
+	defer c.beginHearing()()
 	shell.announces = sub.Announce
 	c.fetch(ctx, parts, f)
 	if cfg.Endpoint == nil {

@@ -334,3 +334,35 @@ func TestTermsLeaveNothingBehind(t *testing.T) {
 		}
 	}
 }
+
+// heldStore is a store that gives nothing before it is let go.
+type heldStore struct {
+	store.Store
+	letGo chan struct{}
+}
+
+func (s heldStore) Load(ctx context.Context, prefix string) ([]store.Entry, store.Revision, error) {
+	<-s.letGo
+	return s.Store.Load(ctx, prefix)
+}
+
+// A term that still reads its state hears no client, and says so.
+func TestATermSaysWhenItHears(t *testing.T) {
+	m := newMember(t)
+	letGo := make(chan struct{})
+	c, end := m.lead(1, func(cfg *daemon.ControllerConfig) { cfg.Store = heldStore{m.store, letGo} })
+	if c.Hears() {
+		t.Error("it hears before it has its state")
+	}
+	close(letGo)
+	if _, err := c.Snapshot(patience.Context(t)); err != nil {
+		t.Fatal(err)
+	}
+	if !c.Hears() {
+		t.Error("it answers, and does not hear")
+	}
+	end()
+	if c.Hears() {
+		t.Error("it hears after its end")
+	}
+}
