@@ -334,7 +334,7 @@ func faults() []fault {
 			fault{name: "an hour ahead", do: shiftingClock("+1"), lasts: changesWhileFull},
 			fault{name: "an hour behind", do: shiftingClock("-1"), lasts: changesWhileFull},
 			// It believes no certificate of this test: they are too young. So it cannot lead.
-			fault{name: "three hours behind", do: shiftingClock("-3")})
+			fault{name: "three hours behind", do: shiftingClock("-3"), lasts: changesWhileFull})
 	}
 	return list
 }
