@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -48,6 +49,17 @@ func failureMain(dir string) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	saved := make(chan error, 1)
 	go func() { saved <- saveForEver(ctx, e) }()
+	var reading sync.WaitGroup
+	for range 8 {
+		reading.Go(func() {
+			for ctx.Err() == nil {
+				if _, _, err := e.Store("part", quorum.Fence{}).Load(ctx, ""); err != nil {
+					return
+				}
+				_, _ = e.Live(ctx)
+			}
+		})
+	}
 	select {
 	case err := <-e.Failed():
 		fmt.Println("Failed:", err)
@@ -58,6 +70,7 @@ func failureMain(dir string) int {
 	if err := <-saved; err == nil {
 		fmt.Println("a save after the failure: no error")
 	}
+	reading.Wait() // or the process of the controller would never end
 	if err := e.Close(); err == nil {
 		fmt.Println("Close after the failure: no error")
 	}

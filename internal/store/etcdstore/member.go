@@ -10,16 +10,15 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	"go.etcd.io/etcd/client/pkg/v3/types"
-	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/config"
 	"go.etcd.io/etcd/server/v3/etcdserver"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/etcdhttp"
-	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.etcd.io/etcd/server/v3/features"
 
 	"github.com/zeekfleet/zeekfleet/internal/quorum"
@@ -37,6 +36,8 @@ type member struct {
 
 	closing atomic.Bool
 	hanging atomic.Bool            // etcd has met what it ends a process for
+	hung    chan struct{}          // is closed then
+	hangs   func()                 // closes hung
 	serving atomic.Bool            // server has started
 	said    atomic.Pointer[string] // why the server ends
 	done    chan struct{}          // the goroutines of the member have ended
@@ -56,7 +57,8 @@ const logEntries = 500
 // startMember starts a member. It calls fail, at most once, when the member has ended by
 // itself.
 func startMember(ctx context.Context, cfg Config, fail func(error)) (*member, error) {
-	m := &member{cfg: cfg, done: make(chan struct{}), tls: transport.TLSInfo{
+	hung := make(chan struct{})
+	m := &member{cfg: cfg, done: make(chan struct{}), hung: hung, hangs: sync.OnceFunc(func() { close(hung) }), tls: transport.TLSInfo{
 		CertFile: cfg.CertFile, KeyFile: cfg.KeyFile, TrustedCAFile: cfg.CAFile, ClientCertAuth: cfg.CAFile != "",
 		// The authority is for members of this cluster alone. A member may be behind another
 		// address than those of its certificate.
@@ -65,6 +67,7 @@ func startMember(ctx context.Context, cfg Config, fail func(error)) (*member, er
 	fatal := make(chan string, 1)
 	logger := newZap(cfg.Logger, func(err string) { m.said.Store(&err) }, func(message string) {
 		m.hanging.Store(true)
+		m.hangs()
 		if m.serving.Load() {
 			go m.server.PauseSending() // it takes a lock, which the goroutine that has failed may hold
 		}
@@ -272,9 +275,6 @@ func initialMembers(cfg Config) (types.URLsMap, error) {
 	}
 	return all, nil
 }
-
-// client returns a client that calls the member.
-func (m *member) client() *clientv3.Client { return v3client.New(m.server) }
 
 // close stops the member.
 func (m *member) close() error {
