@@ -42,7 +42,7 @@ func (m *multitude) measure(ctx context.Context) ([]figure, error) {
 		m.hubs = append(m.hubs, h)
 	}
 	for _, part := range []func(context.Context) error{
-		m.enrolAll, m.begin, m.connect, m.deploy, m.resting, m.requests, m.joinMore, m.failover, m.reconnection, m.storm, m.remarks,
+		m.enrolAll, m.begin, m.connect, m.resting, m.requests, m.joinMore, m.deploy, m.failover, m.reconnection, m.storm, m.remarks,
 	} {
 		if err := part(ctx); err != nil {
 			return m.figures, fmt.Errorf("%s agents: %w", thousands(int64(m.agents)), err)
