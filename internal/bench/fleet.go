@@ -129,7 +129,7 @@ func (s fleetSize) measure(ctx context.Context, dir string) (figures []figure, e
 	if err != nil {
 		return nil, err
 	}
-	for _, part := range []func(context.Context) ([]figure, error){f.deployments, f.requests, f.sizes} {
+	for _, part := range []func(context.Context) ([]figure, error){f.deployments, f.requests, f.sizes, f.rest} {
 		more, err := part(ctx)
 		if err != nil {
 			return nil, err
@@ -251,6 +251,14 @@ func awaitInstances(ctx context.Context, c *client.Client, want int) error {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// rest measures what the controller costs while nobody asks for anything.
+func (f *endpointFleet) rest(ctx context.Context) ([]figure, error) {
+	if err := sleep(ctx, idleSettle); err != nil {
+		return nil, err
+	}
+	return watch(ctx, idleFor/2, watched{f.String() + ": idle controller", f.controller, idleBudget})
 }
 
 // sizes returns what the processes of the fleet take.
