@@ -27,8 +27,9 @@ import (
 // changesWhileFull is for how many acknowledged changes a disk stays full.
 const changesWhileFull = 60
 
-// diskSize is the size of a controller's disk. The store takes about 130 MB of it at once.
-const diskSize = "400m"
+// diskSize is the size of a controller's disk. The store takes about 130 MB of it at once, and 330 MB
+// after ten rounds. One that comes back needs room for the database of another one besides.
+const diskSize = "800m"
 
 // stateDir is where a host keeps its state, below its home directory.
 const stateDir = ".local"
