@@ -194,6 +194,7 @@ func (c *Client) transact(ctx context.Context, req mgmt.Request) ([]Result, erro
 		return nil, c.fail(ctx, err)
 	}
 	defer c.conn.Skip()
+	defer c.conn.Watch(request, pingEvery, pongWithin)()
 	answer := codec.Name(req.Answer("", mgmt.Result{}))
 	for {
 		_, v, err := c.conn.Receive(request)
@@ -217,6 +218,13 @@ func (c *Client) transact(ctx context.Context, req mgmt.Request) ([]Result, erro
 		return each(msg.(mgmt.Response).Outcomes(), resultOf), nil
 	}
 }
+
+// While a request waits, the connection is looked at each pingEvery. If the controller is silent for
+// pongWithin, the request fails.
+const (
+	pingEvery  = time.Second
+	pongWithin = 3500 * time.Millisecond
+)
 
 // isMalformed reports whether err is about a message that is no JSON of Zeek.
 func isMalformed(err error) bool {

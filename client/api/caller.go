@@ -70,7 +70,9 @@ func newCaller(cfg Config) (*caller, error) {
 	}
 	fresh := transport.Clone()
 	fresh.DisableKeepAlives = true
-	ways := &several{addresses: addresses, wait: cfg.LeaderWait, next: transport, fresh: fresh}
+	looks := fresh.Clone()
+	looks.MaxConnsPerHost = 0 // a question of life and death does not wait for others
+	ways := &several{addresses: addresses, wait: cfg.LeaderWait, next: transport, fresh: fresh, looks: looks}
 	c := &caller{cfg: cfg, several: ways, http: &http.Client{
 		Transport: ways,
 		// A redirection could send a token elsewhere.
@@ -189,6 +191,9 @@ func (c *caller) noAnswer(ctx context.Context, err error) error {
 	}
 	if all, ok := errors.AsType[*SeveralError](err); ok {
 		return all
+	}
+	if silent, ok := errors.AsType[*SilentError](err); ok {
+		return silent
 	}
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err

@@ -2,11 +2,13 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -27,9 +29,20 @@ type several struct {
 	// fresh makes a connection for each request. It is for changes without a body: a controller
 	// may close a connection that nobody uses just when such a request comes, and then nobody
 	// knows whether it was carried out.
-	fresh    *http.Transport
+	fresh *http.Transport
+	// looks asks controllers that say nothing whether they live.
+	looks    *http.Transport
 	answered atomic.Int32 // the index of the address that has answered last
 }
+
+// silence is after what time without an answer a client asks whether the controller lives, and
+// lookTimeout how long that may take. lookEvery is the pause between two of these questions. A
+// controller that was stopped or cut off is given up after 5 s at most.
+const (
+	silence     = 2 * time.Second
+	lookTimeout = 2 * time.Second
+	lookEvery   = 2500 * time.Millisecond
+)
 
 // askAgain is the pause between two rounds while no controller leads.
 const askAgain = 100 * time.Millisecond
@@ -160,8 +173,68 @@ func (s *several) ask(req *http.Request, address string) (answer *http.Response,
 		}
 		out.Header.Set("Expect", "100-continue")
 	}
-	answer, err = over.RoundTrip(out)
+	answer, err = s.watched(over, out)
 	return answer, got.Load(), err
+}
+
+// SilentError says that a controller does not answer any more.
+type SilentError struct{ Address string }
+
+// Error says what that means for a request.
+func (e *SilentError) Error() string {
+	return fmt.Sprintf("the controller at %s is silent, and whether it has done what was asked is not known: look before you ask again", e.Address)
+}
+
+// watched makes a request. While there is no answer, it looks whether the controller lives.
+func (s *several) watched(over http.RoundTripper, req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(req.Context())
+	var look *time.Timer
+	ready := make(chan struct{})
+	look = time.AfterFunc(silence, func() {
+		<-ready
+		if s.lives(ctx, req) {
+			look.Reset(lookEvery)
+		} else {
+			cancel(&SilentError{req.URL.Host})
+		}
+	})
+	close(ready)
+	answer, err := over.RoundTrip(req.WithContext(ctx))
+	look.Stop()
+	silent, ok := errors.AsType[*SilentError](context.Cause(ctx))
+	if err != nil {
+		cancel(nil)
+		if ok {
+			err = silent
+		}
+		return nil, err
+	}
+	answer.Body = &released{answer.Body, cancel}
+	return answer, nil
+}
+
+// lives reports whether the controller of a request answers anything within lookTimeout.
+func (s *several) lives(ctx context.Context, of *http.Request) bool {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	req := (&http.Request{Method: http.MethodGet, URL: &url.URL{Scheme: of.URL.Scheme, Host: of.URL.Host, Path: PathLive}, Host: of.Host, Header: http.Header{}}).WithContext(ctx)
+	answer, err := s.looks.RoundTrip(req)
+	if err == nil {
+		answer.Body.Close()
+	}
+	return !errors.Is(ctx.Err(), context.DeadlineExceeded)
+}
+
+// released is the body of an answer. Its end ends the context of the request.
+type released struct {
+	io.ReadCloser
+	cancel context.CancelCauseFunc
+}
+
+func (r *released) Close() error {
+	err := r.ReadCloser.Close()
+	r.cancel(nil)
+	return err
 }
 
 // wanted is the body of a request. It notes when it is read.
@@ -178,6 +251,7 @@ func (w *wanted) Read(b []byte) (int, error) {
 // CloseIdleConnections closes the connections that no request uses.
 func (s *several) CloseIdleConnections() {
 	s.next.CloseIdleConnections()
+	s.looks.CloseIdleConnections()
 }
 
 // joinPorts returns addresses with their ports, without duplicates.

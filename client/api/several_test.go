@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,9 +10,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
@@ -218,4 +221,55 @@ func TestSlowConnectionsAreLeft(t *testing.T) {
 	if _, err := c.WhoAmI(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// A controller that takes a request and says nothing is asked whether it lives. One that was stopped or
+// cut off does not answer that either: it is given up after 4 seconds.
+func TestSilentControllersAreGivenUp(t *testing.T) {
+	for name, lives := range map[string]bool{"it lives": true, "it is silent": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var serving sync.WaitGroup
+				defer serving.Wait()
+				c, err := api.New(api.Config{Address: "a", Connect: func(context.Context, string) (net.Conn, error) {
+					ours, theirs := net.Pipe()
+					serving.Go(func() { serveSlowly(theirs, lives) })
+					return ours, nil
+				}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				began := time.Now()
+				_, err = c.CreateToken(t.Context(), api.TokenRequest{Instance: "s"})
+				_, silent := errors.AsType[*api.SilentError](err)
+				if took := time.Since(began); lives && (err != nil || took != 10*time.Second) || !lives && (!silent || took != 4*time.Second) {
+					t.Errorf("got %v after %v", err, took)
+				}
+			})
+		})
+	}
+}
+
+// serveSlowly is a controller that takes 10 seconds for a token. Whether it lives says it at once, or
+// never.
+func serveSlowly(conn net.Conn, lives bool) {
+	defer conn.Close()
+	br := bufio.NewReader(conn)
+	req, err := http.ReadRequest(br)
+	if err != nil {
+		return
+	}
+	body := "{}"
+	switch {
+	case req.URL.Path == api.PathLive && lives:
+	case lives:
+		io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n")
+		io.Copy(io.Discard, req.Body)
+		time.Sleep(10 * time.Second)
+	default:
+		io.Copy(io.Discard, br) // until the other side hangs up
+		return
+	}
+	fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nServer: zeekfleet\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body)
 }

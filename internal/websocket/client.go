@@ -93,6 +93,32 @@ func (c *Client) Skip() { c.in.setSkip(true) }
 // Keep ends Skip: Receive returns the messages that arrive from now on.
 func (c *Client) Keep() { c.in.setSkip(false) }
 
+// Watch watches until stop is called, or ctx is done, whether the server lives. If it does not answer a ping within
+// most, the connection is lost, with the error ErrSilent.
+func (c *Client) Watch(ctx context.Context, every, most time.Duration) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var next *time.Timer
+	ready := make(chan struct{})
+	next = time.AfterFunc(every, func() {
+		<-ready
+		pong, late := context.WithTimeoutCause(ctx, most, ErrSilent)
+		defer late()
+		switch c.ws.Ping(pong); {
+		case ctx.Err() != nil:
+		case errors.Is(context.Cause(pong), ErrSilent):
+			c.in.fail(ErrSilent)
+			c.raw.Close()
+		default:
+			next.Reset(every)
+		}
+	})
+	close(ready)
+	return func() { next.Stop(); cancel() }
+}
+
+// ErrSilent says that a server does not answer any more.
+var ErrSilent = errors.New("the controller is silent, and whether it has done what was asked is not known: look before you ask again")
+
 // Lost reports whether the connection has ended.
 func (c *Client) Lost() bool { return c.in.lost() }
 

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	framing "github.com/coder/websocket"
 
@@ -161,5 +162,21 @@ func TestClientKnowsWhatTheServerAnnounces(t *testing.T) {
 		}
 		c.Close()
 		server.Close()
+	}
+}
+
+// A server that answers pings is waited for. One that does not is given up.
+func TestAServerThatIsSilentIsGivenUp(t *testing.T) {
+	goOn := make(chan struct{})
+	url := scriptedServer(t, func(c *framing.Conn) { <-goOn }, ackText)
+	c, err := websocket.Dial(t.Context(), url, nil, websocket.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	defer close(goOn)
+	defer c.Watch(t.Context(), time.Millisecond, 50*time.Millisecond)()
+	if _, _, err := c.Receive(t.Context()); !errors.Is(err, websocket.ErrSilent) {
+		t.Errorf("got %v", err)
 	}
 }

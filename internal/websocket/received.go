@@ -60,7 +60,16 @@ func (r *received) add(text []byte) bool {
 
 // finish records why no further message comes. Only the reading goroutine calls
 // it, and it calls it last.
-func (r *received) finish(why error) { r.change(func() { r.end = why }) }
+func (r *received) finish(why error) { r.fail(why) }
+
+// fail records why no further message counts, unless that is known.
+func (r *received) fail(why error) {
+	r.change(func() {
+		if r.end == nil {
+			r.end = why
+		}
+	})
+}
 
 // lost reports whether finish was called.
 func (r *received) lost() bool {

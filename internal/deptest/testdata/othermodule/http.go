@@ -136,7 +136,7 @@ var documents = []any{
 	api.Bundles{}, api.Bundle{Pushes: []api.BundlePush{}}, api.BundleContent{List: []api.BundleFile{}}, api.UploadRequest{}, api.Upload{}, api.PruneRequest{}, api.Pruned{},
 	api.HeaderUploadOffset, api.MaxUploadPart, api.MaxBundleRevisions,
 	api.Alert{}, api.Alerting{}, api.AlertMark{}, api.AlertQuery{}, api.AlertReceiver{}, api.AcknowledgeRequest{}, api.Silence{}, api.SilenceRequest{},
-	api.Controllers{Members: []api.ControllerMember{}}, api.Controlling{}, api.ControllerJoin{}, api.ControllerJoined{Initial: []api.StoreMember{}}, api.Pulse{}, api.AnyController, api.NoLeaderHeader, &api.SeveralError{}, api.MaxAddresses,
+	api.Controllers{Members: []api.ControllerMember{}}, api.Controlling{}, api.ControllerJoin{}, api.ControllerJoined{Initial: []api.StoreMember{}}, api.Pulse{}, api.AnyController, api.NoLeaderHeader, &api.SeveralError{}, &api.SilentError{}, api.MaxAddresses,
 	api.ControllerLeads, api.ControllerFollows, api.ControllerLearns, api.ControllerAway,
 	api.ExecRequest{}, api.ExecResult{}, api.HostSettings{},
 	api.OperationQuery{}, api.DispatchResult{}, api.Dispatched{},
