@@ -5,10 +5,12 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/audit"
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/daemon"
 	"github.com/zeekfleet/zeekfleet/internal/happenings"
 	"github.com/zeekfleet/zeekfleet/internal/quorum"
@@ -114,6 +116,7 @@ func (t *term) run(ctx context.Context, m *Clustered) error {
 		if errors.Is(context.Cause(ctx), daemon.ErrInOrder) {
 			m.term.Store(nil)
 			within(inner, lastRequests, t.api.Retire())
+			shortClients(inner, m.endpoint)
 		}
 		stop(context.Cause(ctx))
 	})
@@ -121,6 +124,22 @@ func (t *term) run(ctx context.Context, m *Clustered) error {
 	stop(err)
 	within(context.WithoutCancel(ctx), lastRequests, t.api.Retire())
 	return err
+}
+
+// shortClient is how long a client of the WebSocket is connected that makes one request and leaves, as
+// zeek-client does.
+const shortClient = 400 * time.Millisecond
+
+// shortClients waits until the clients of the WebSocket that have come a moment ago are gone, for
+// shortClient at most: they are about to ask, or wait for their answers.
+func shortClients(ctx context.Context, endpoint *bus.Endpoint) {
+	for end := time.Now().Add(shortClient); ctx.Err() == nil && time.Now().Before(end); pause(ctx, 10*time.Millisecond) {
+		if !slices.ContainsFunc(endpoint.Peers(), func(p bus.Traffic) bool {
+			return p.Kind == bus.WebSocket && time.Since(p.Since) < shortClient
+		}) {
+			return
+		}
+	}
 }
 
 // within waits until done is closed, for a time at most, or until ctx is done.
