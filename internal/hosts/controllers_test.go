@@ -88,7 +88,7 @@ func newTrio(t *testing.T) *trio {
 }
 
 // memberOf is a controller in the output of zeekfleet controllers.
-type memberOf struct{ Name, Role, Err string }
+type memberOf struct{ Name, Role, Version, Err string }
 
 // reportOf is the output of zeekfleet controllers.
 type reportOf struct {
@@ -177,6 +177,8 @@ type load struct {
 	failed []string
 	// killed counts the nodes that were killed.
 	killed int
+	// looks counts the questions that were answered.
+	looks int
 }
 
 // token makes a token, and revokes an older one when there are many.
