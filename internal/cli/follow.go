@@ -43,13 +43,18 @@ func interrupted(ctx context.Context) int {
 // lostPatience is how long a controller that does not answer is asked for an operation.
 const lostPatience = 2 * time.Minute
 
-// follow shows an operation until it has ended, and prints what has become of it. The
-// error is an exitStatus unless the operation has done all.
+// follow shows an operation until it has ended, and prints what has become of it.
 func (f Fleet) follow(ctx context.Context, c *api.Client, begun api.Operation) error {
 	o, err := f.shown(ctx, c, begun)
 	if err != nil {
 		return err
 	}
+	return f.ended(ctx, c, o)
+}
+
+// ended prints what has become of an operation. The error is an exitStatus unless the operation has
+// done all.
+func (f Fleet) ended(ctx context.Context, c *api.Client, o api.Operation) error {
 	if err := show.PrintPage(f.output().Measured(), o, func() show.Page { return live.Summary(o) }); err != nil {
 		return err
 	}
