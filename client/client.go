@@ -31,7 +31,7 @@ import (
 //
 // After a timeout or a cancellation the connection is lost as well. If the
 // connection is lost, the next request connects again. The client sends no request
-// twice.
+// twice, but for one that only reads: it is sent again if the server closes the connection.
 type Client struct {
 	cfg  Config
 	conn *websocket.Client
@@ -182,9 +182,18 @@ func first(results []Result, err error) (Result, error) {
 	return results[0], nil
 }
 
-// transact sends req, waits for its response, and returns the response's results. It
-// skips all other messages: all clients share the topic.
+// transact sends req, waits for its response, and returns the response's results. A request that
+// only reads is sent once more if the connection is lost.
 func (c *Client) transact(ctx context.Context, req mgmt.Request) ([]Result, error) {
+	results, err := c.transactOnce(ctx, req)
+	if _, closed := errors.AsType[*ServerClosed](err); closed && mgmt.KindOf(req).May <= mgmt.Viewer && ctx.Err() == nil {
+		return c.transactOnce(ctx, req)
+	}
+	return results, err
+}
+
+// transactOnce skips all other messages than the response: all clients share the topic.
+func (c *Client) transactOnce(ctx context.Context, req mgmt.Request) ([]Result, error) {
 	request, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
 	if err := c.renew(request); err != nil {
