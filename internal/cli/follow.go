@@ -49,12 +49,12 @@ func (f Fleet) follow(ctx context.Context, c *api.Client, begun api.Operation) e
 	if err != nil {
 		return err
 	}
-	return f.ended(ctx, c, o)
+	return ended(ctx, f, c, o)
 }
 
 // ended prints what has become of an operation. The error is an exitStatus unless the operation has
 // done all.
-func (f Fleet) ended(ctx context.Context, c *api.Client, o api.Operation) error {
+func ended(ctx context.Context, f Fleet, c *api.Client, o api.Operation) error {
 	if err := show.PrintPage(f.output().Measured(), o, func() show.Page { return live.Summary(o) }); err != nil {
 		return err
 	}

@@ -398,14 +398,14 @@ func (f Fleet) change(ctx context.Context, c *api.Client, ch Change, in api.Depl
 		in.Seen = &plan.Deployed
 	}
 	in.Note, in.Partial, in.RevertAfter, in.Timeout = ch.Note, f.Partial, ch.RevertAfter, timeLeft(ctx)
-	return f.deployed(ctx, c, in)
+	return deployed(ctx, f, c, in)
 }
 
 // deployed deploys, and follows the deployment. If the controller that leads has ended before anything
 // was deployed, it deploys with the next one: what was seen is still what is deployed, or that one
 // refuses.
-func (f Fleet) deployed(ctx context.Context, c *api.Client, in api.DeployRequest) error {
-	for again := range deployAttempts {
+func deployed(ctx context.Context, f Fleet, c *api.Client, in api.DeployRequest) error {
+	for attempt := 1; ; attempt++ {
 		begun, err := c.Deploy(ctx, in)
 		if err != nil {
 			return f.notBegun(ctx, *in.Seen, err)
@@ -414,13 +414,12 @@ func (f Fleet) deployed(ctx context.Context, c *api.Client, in api.DeployRequest
 		if err != nil {
 			return err
 		}
-		if o.State != api.OperationInterrupted || o.Revision > 0 || again == deployAttempts-1 {
-			return f.ended(ctx, c, o)
+		if o.State != api.OperationInterrupted || o.Revision > 0 || attempt == deployAttempts {
+			return ended(ctx, f, c, o)
 		}
 		f.Log.Notice("the controller that led has ended, and nothing was deployed: asking the next one")
 		in.Timeout = timeLeft(ctx)
 	}
-	panic("cli: no attempt to deploy")
 }
 
 // deployAttempts is how often a deployment is begun that controllers interrupt.
