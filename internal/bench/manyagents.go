@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"runtime"
@@ -103,9 +104,7 @@ func (a *agents) report() manyReport {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for what, n := range a.said {
-		r.Said[what] = n
-	}
+	maps.Copy(r.Said, a.said)
 	return r
 }
 

@@ -272,7 +272,7 @@ func (m *multitude) keep(ctx context.Context, kept *memstore.Store) (err error) 
 	for some := range slices.Chunk(entries, 1000) {
 		var changes []store.Change
 		for _, e := range some {
-			changes = append(changes, store.Change{Key: e.Key, Value: e.Value})
+			changes = append(changes, store.Change(e))
 		}
 		if rev, err = file.Save(ctx, changes, rev); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 // The figure has two networks of its own: the controllers are on one host, with an address
@@ -100,12 +101,13 @@ func (m *multitude) lay(ctx context.Context) error {
 	if _, err := ready.Read(make([]byte, 8)); err != nil {
 		return err
 	}
-	here := fmt.Sprintf("ip link set lo up && ip link add agents type veth peer name hubs netns %d && ip link set agents up", holder.Process.Pid)
+	var here strings.Builder
+	here.WriteString(fmt.Sprintf("ip link set lo up && ip link add agents type veth peer name hubs netns %d && ip link set agents up", holder.Process.Pid))
 	for i := range manyControllers {
-		here += fmt.Sprintf(" && ip address add %s%d/24 dev agents", manyHubs, i+1)
+		here.WriteString(fmt.Sprintf(" && ip address add %s%d/24 dev agents", manyHubs, i+1))
 	}
 	there := fmt.Sprintf("ip link set lo up && ip address add %s/24 dev hubs && ip link set hubs up && ip route add local %s dev lo", manyRouter, manyNet)
-	if err := shell(ctx, here); err != nil {
+	if err := shell(ctx, here.String()); err != nil {
 		return err
 	}
 	if err := shell(ctx, m.there("sh", "-c", there)...); err != nil {

@@ -95,11 +95,12 @@ func (f *trio) fillDisk(victim string) (mend func()) {
 
 // largeFile is a cluster file of some 300 kB. Each one is another one.
 func largeFile(n int) string {
-	text := trioFile(n)
+	var text strings.Builder
+	text.WriteString(trioFile(n))
 	for i := range 300 {
-		text += fmt.Sprintf("[worker-%d]\ninstance = s-2\nrole = worker\nenv = PAD=%d-%s\n", i+10, n, strings.Repeat("x", 1000))
+		text.WriteString(fmt.Sprintf("[worker-%d]\ninstance = s-2\nrole = worker\nenv = PAD=%d-%s\n", i+10, n, strings.Repeat("x", 1000)))
 	}
-	return text
+	return text.String()
 }
 
 // runs reports whether the daemon that was started has not ended.

@@ -19,7 +19,7 @@ func TestExpressionIsMadeOnce(t *testing.T) {
 	if !digits().MatchString("12") || digits().MatchString("x") {
 		t.Error("the expression does not match digits alone")
 	}
-	if digits() != digits() {
+	if first := digits(); digits() != first {
 		t.Error("two calls have made two expressions")
 	}
 }
