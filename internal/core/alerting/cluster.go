@@ -145,65 +145,79 @@ func withCause(text, cause string) string {
 	return text + ": " + cause
 }
 
-// cluster takes what the cluster is now.
+// cluster takes what the cluster is now. A node without troubles costs next to nothing here, because
+// the cluster is looked at several times a second while nodes change (BenchmarkCluster).
 func (t clusterRules) cluster(snap *mgmt.Snapshot) {
 	t.seen = snap
 	t.excuses()
-	current := map[string]bool{}
 	known := map[mgmt.InstanceName]bool{}
-	count := map[mgmt.InstanceName]int{}
-	ids := func(of place) (all []finding) {
-		for _, rule := range []mgmt.AlertRule{mgmt.RuleNodeCrashed, mgmt.RuleCrashLoop, mgmt.RuleNodeDown} {
-			all = append(all, finding{rule: rule, instance: of.instance, node: of.node})
-		}
-		return all
-	}
+	nodes, instances := map[place]bool{}, map[mgmt.InstanceName]bool{}
 	if snap.Deployed != nil {
+		count := map[mgmt.InstanceName]int{}
 		stopped, paused := setOf(snap.Stopped), setOf(snap.Paused)
 		states := statesOf(snap)
 		for _, n := range snap.Deployed.Config.Nodes {
 			at := place{n.Instance, n.Name}
 			count[n.Instance]++
-			found := ids(at)
 			switch {
 			case stopped[n.Name]:
-				t.excuseNode(found, at, "a user has stopped it")
+				t.excuseNode(at, "a user has stopped it")
 			case paused[n.Name]:
-				t.excuseNode(found, at, "a user has paused its restarts")
+				t.excuseNode(at, "a user has paused its restarts")
 			default:
-				t.node(found, at, states[at])
+				t.node(at, states[at])
 			}
-			for i := range found {
-				current[found[i].id()] = true
+			if t.about[at] > 0 {
+				nodes[at] = true
 			}
 		}
 		for _, in := range snap.Deployed.Config.Instances {
-			known[in.Name] = true
-			f := t.instance(snap.Instance(in.Name), in.Name, count[in.Name])
-			t.observe(f)
-			current[f.id()] = true
+			known[in.Name], instances[in.Name] = true, true
+			t.observe(t.instance(snap.Instance(in.Name), in.Name, count[in.Name]))
 		}
 	}
 	for _, in := range snap.Instances {
 		known[in.Name] = true
 	}
-	t.forget(current, known)
+	t.forget(func(it *item) bool {
+		if it.Node != "" {
+			return nodes[it.place()]
+		}
+		return instances[it.Instance]
+	}, known)
 }
 
 // excuseNode ends the alerts of a node that is not to run.
-func (t clusterRules) excuseNode(found []finding, at place, why string) {
+func (t clusterRules) excuseNode(at place, why string) {
 	delete(t.crashes, at)
-	for _, f := range found {
-		f.level, f.why = gone, why
+	t.observeAll(at, gone, why)
+}
+
+// findings returns the three troubles that a node can have: crashed, loop, down.
+func (at place) findings() (found [3]finding) {
+	for i, rule := range [...]mgmt.AlertRule{mgmt.RuleNodeCrashed, mgmt.RuleCrashLoop, mgmt.RuleNodeDown} {
+		found[i] = finding{rule: rule, instance: at.instance, node: at.node}
+	}
+	return found
+}
+
+// observeAll observes that a node has none of its troubles, or that nobody knows.
+func (t clusterRules) observeAll(at place, l level, why string) {
+	if t.about[at] == 0 {
+		return
+	}
+	for _, f := range at.findings() {
+		f.level, f.why = l, why
 		t.observe(f)
 	}
 }
 
 // forget ends the alerts about what is no longer there.
-func (t clusterRules) forget(current map[string]bool, known map[mgmt.InstanceName]bool) {
+// deployed reports whether what an item is about is deployed.
+func (t clusterRules) forget(deployed func(*item) bool, known map[mgmt.InstanceName]bool) {
 	for _, id := range t.sorted() {
 		it := t.items[id]
-		if it.Rule == mgmt.RuleCertificate || memberRule(it.Rule) || current[id] || sampledRule(it.Rule) && known[it.Instance] {
+		if it.Rule == mgmt.RuleCertificate || memberRule(it.Rule) || deployed(it) || sampledRule(it.Rule) && known[it.Instance] {
 			continue
 		}
 		it.level, it.why = gone, "it is no longer deployed"
@@ -253,36 +267,28 @@ func (t clusterRules) excuses() {
 	}
 }
 
-// node observes a node that is to run. found has its three findings: crashed, loop, down.
-func (t clusterRules) node(found []finding, at place, state mgmt.State) {
+// node observes a node that is to run.
+func (t clusterRules) node(at place, state mgmt.State) {
 	c := t.crashes[at]
-	if c == nil {
-		c = &crashes{}
-	}
 	switch state {
 	case mgmt.Crashed, mgmt.Failed:
+		if c == nil {
+			c = &crashes{}
+		}
 		wait := time.Duration(0)
 		if c.cause == "" {
 			wait = causeWait
 		}
 		t.crash(at, c, state == mgmt.Failed, wait)
 	case mgmt.Running:
-		c.cause = "" // the next crash has another one
-		for _, f := range found {
-			if it := t.items[f.id()]; it != nil && it.State == mgmt.AlertPending && it.wait > 0 && it.excuse == "" {
-				t.fire(it) // the node runs again before the log has told the cause
-			}
-			f.level = good
-			t.observe(f)
-		}
+		t.runs(at, c)
 		return
 	case "", mgmt.Unknown: // nobody knows
-		for _, f := range found {
-			f.level = unknown
-			t.observe(f)
-		}
+		t.observeAll(at, unknown, "")
 		return
-	default:
+	}
+	found := at.findings()
+	if state != mgmt.Crashed && state != mgmt.Failed {
 		t.await(found[:2])
 	}
 	down := found[2]
@@ -292,6 +298,23 @@ func (t clusterRules) node(found []finding, at place, state mgmt.State) {
 		down.level = unknown
 	}
 	t.observe(down)
+}
+
+// runs observes a node that runs. c are its crashes, or nil.
+func (t clusterRules) runs(at place, c *crashes) {
+	if c != nil {
+		c.cause = "" // the next crash has another one
+	}
+	if t.about[at] == 0 {
+		return
+	}
+	for _, f := range at.findings() {
+		if it := t.items[f.id()]; it != nil && it.State == mgmt.AlertPending && it.wait > 0 && it.excuse == "" {
+			t.fire(it) // the node runs again before the log has told the cause
+		}
+		f.level = good
+		t.observe(f)
+	}
 }
 
 // await says that a node that has crashed is not up yet.

@@ -34,6 +34,8 @@ type item struct {
 	wait     time.Duration // for its cause, before it fires
 }
 
+func (it *item) place() place { return place{it.Instance, it.Node} }
+
 // finding is what was seen of a trouble.
 type finding struct {
 	rule     mgmt.AlertRule
@@ -67,6 +69,9 @@ func (f *finding) id() string {
 func (t *turn) observe(f finding) *item {
 	if t.cfg.Rules[f.rule].Off {
 		f.level, f.why = gone, "the rule is off"
+	}
+	if f.level != bad && t.about[place{f.instance, f.node}] == 0 {
+		return nil // almost everything that is seen: it needs no ID
 	}
 	id := f.id()
 	it := t.items[id]

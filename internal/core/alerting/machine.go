@@ -17,6 +17,7 @@ type Machine struct {
 	read     uint64
 	items    map[string]*item
 	count    map[mgmt.InstanceName]int // of items
+	about    map[place]int             // of items; without a node: of those about an instance
 	silences []mgmt.Silence
 	silence  uint64 // the highest ID so far
 	flows    flows
@@ -48,7 +49,7 @@ type place struct {
 func New(cfg Config, saved []byte) (*Machine, error) {
 	cfg = cfg.withDefaults()
 	m := &Machine{
-		cfg: cfg, items: map[string]*item{}, count: map[mgmt.InstanceName]int{}, crashes: map[place]*crashes{},
+		cfg: cfg, items: map[string]*item{}, count: map[mgmt.InstanceName]int{}, about: map[place]int{}, crashes: map[place]*crashes{},
 		flows:   flows{of: map[mgmt.InstanceName]map[string]*flow{}, most: cfg.MaxFlows, own: cfg.MaxInstanceFlows},
 		excused: map[mgmt.NodeName]string{}, heard: map[mgmt.InstanceName]time.Time{}, full: map[mgmt.InstanceName]time.Time{},
 	}

@@ -11,12 +11,16 @@ import (
 func (m *Machine) put(it *item) {
 	if m.items[it.ID] == nil {
 		m.count[it.Instance]++
+		m.about[it.place()]++
 	}
 	m.items[it.ID] = it
 }
 
 func (m *Machine) remove(it *item) {
 	delete(m.items, it.ID)
+	if m.about[it.place()]--; m.about[it.place()] == 0 {
+		delete(m.about, it.place())
+	}
 	if m.count[it.Instance]--; m.count[it.Instance] == 0 {
 		delete(m.count, it.Instance)
 	}
