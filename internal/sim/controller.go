@@ -57,19 +57,19 @@ func (c *controllerPart) start() {
 	}
 	c.clock = c.w.newClock(c.clock)
 	c.ep = &endpoint{id: mgmt.PeerID(fmt.Sprintf("%s.%d", c.name, c.life+1)), part: c, host: c.host}
-	c.begin(c.disk.load(c.w))
+	c.begin(c.disk.load(c.w), c.w.acknowledged)
 	c.w.did(string(c.ep.id), "starts")
 	c.arm()
 }
 
-// begin begins a life of the core.
-func (c *controllerPart) begin(saved controller.State) {
+// begin begins a life of the core, with what was saved, and acknowledged before it was loaded.
+func (c *controllerPart) begin(saved controller.State, before acknowledged) {
 	c.life++
 	c.alarm, c.dials, c.book.asked, c.peers = alarm{}, nil, nil, nil
 	c.book.stagedBy, c.book.reports = map[mgmt.PeerID]uint64{}, newReports()
 	c.ops.begins()
 	c.opened.open = nil // of the earlier life, whose clients are gone
-	c.book.checkRemembered()
+	c.book.checkRemembered(before)
 	c.m, c.deposed = controller.New(c.w.terms.controller, saved, c.w.source()), false
 	c.shown = nil
 }

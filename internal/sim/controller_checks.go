@@ -68,11 +68,12 @@ func revision(e *controller.Entry) uint64 {
 }
 
 // checkRemembered demands that a life begins with the revisions that were
-// acknowledged, or with later ones.
-func (b *controllerBook) checkRemembered() {
-	if revision(b.controller.disk.saved.Staged) < b.w.acknowledged.staged || revision(b.controller.disk.saved.Deployed) < b.w.acknowledged.deployed {
+// acknowledged before its state was loaded, or with later ones. A controller among several may
+// be paused between the two, and another one leads meanwhile.
+func (b *controllerBook) checkRemembered(before acknowledged) {
+	if revision(b.controller.disk.saved.Staged) < before.staged || revision(b.controller.disk.saved.Deployed) < before.deployed {
 		b.w.violated("controller starts with revisions %d and %d, acknowledged were %d and %d",
-			revision(b.controller.disk.saved.Staged), revision(b.controller.disk.saved.Deployed), b.w.acknowledged.staged, b.w.acknowledged.deployed)
+			revision(b.controller.disk.saved.Staged), revision(b.controller.disk.saved.Deployed), before.staged, before.deployed)
 	}
 }
 

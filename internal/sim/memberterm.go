@@ -96,10 +96,11 @@ func (m *member) open(lead quorum.Lead) {
 	type loaded struct {
 		values disk
 		rev    uint64
+		before acknowledged
 	}
 	m.ask(callTimeout, func() any {
 		values, rev := c.w.shared.load(lead.Token)
-		return loaded{values, rev}
+		return loaded{values, rev, c.w.acknowledged}
 	}, func(answer any, ok bool) {
 		switch {
 		case !ok:
@@ -109,16 +110,16 @@ func (m *member) open(lead quorum.Lead) {
 		default:
 			state := answer.(loaded)
 			m.keeper = keeper{rev: state.rev, stored: state.values}
-			c.enter(func() { m.opened(state.values) })
+			c.enter(func() { m.opened(state.values, state.before) })
 		}
 	})
 }
 
 // opened begins the term.
-func (m *member) opened(values disk) {
+func (m *member) opened(values disk, before acknowledged) {
 	c := m.c
 	c.disk.values, c.disk.saved = values, restore(c.w, values)
-	c.begin(c.disk.saved)
+	c.begin(c.disk.saved, before)
 	c.w.did(string(c.ep.id), "leads")
 	m.announce()
 	life := c.life

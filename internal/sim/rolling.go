@@ -28,7 +28,7 @@ func (ops *operationBook) restarting(instance mgmt.InstanceName, id mgmt.ReqID, 
 	for _, n := range nodes {
 		wants := ops.restartersOf(place{instance, n})
 		for _, op := range wants {
-			o := ops.orders[op.ID]
+			o := ops.orderOf(op)
 			switch {
 			case o == nil || op.Kind != mgmt.OperationRestart: // a client of the Management API restarts it, or it is started
 			case len(wants) > 1:
@@ -67,6 +67,15 @@ func (ops *operationBook) restartersOf(at place) []*mgmt.Operation {
 		}
 	}
 	return list
+}
+
+// orderOf returns the order of an operation, or nil. A controller that does not know yet that
+// another one leads may give the number of an order to another operation.
+func (ops *operationBook) orderOf(op *mgmt.Operation) *order {
+	if o := ops.orders[op.ID]; o != nil && o.who == op.Who {
+		return o
+	}
+	return nil
 }
 
 func stepOf(op *mgmt.Operation, at place) (mgmt.OperationStep, bool) {

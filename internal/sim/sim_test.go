@@ -29,6 +29,19 @@ func TestPromisesHoldWhateverHappens(t *testing.T) {
 	t.Logf("%d steps of %d seeds", steps, len(seeds))
 }
 
+// Each of these seeds has broken a promise.
+func TestSeedsThatHaveFailedPass(t *testing.T) {
+	for _, seed := range []uint64{
+		2019,    // an agent did not hear of a term that rose while a connection came up
+		1000838, // a controller was paused between the answer of the store and the beginning of its term
+		1000904, // a controller that was paused gave the number of an operation of another controller to its own
+	} {
+		if r := sim.Run(seed, sim.Config{Controllers: 3}); r.Failure != nil {
+			t.Error("\n" + r.Failure.Text())
+		}
+	}
+}
+
 // fixedSeeds is how many seeds every test runs.
 func fixedSeeds() int {
 	if testing.Short() {
