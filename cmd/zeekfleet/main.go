@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/zeekfleet/zeekfleet/internal/cli"
-	"github.com/zeekfleet/zeekfleet/internal/proc"
 )
 
 // streams are the standard streams. Results go to out, all other text goes to
@@ -75,7 +74,6 @@ func subcommands() []commandGroup {
 }
 
 func main() {
-	proc.ChildMain()          // does not return if this process is to become a node
 	log.SetOutput(io.Discard) // only net/http logs there; its errors say the same
 	ctx, stop := signal.NotifyContext(context.Background(), endSignals(os.Getpid())...)
 	context.AfterFunc(ctx, func() {

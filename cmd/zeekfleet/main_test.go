@@ -16,7 +16,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/zeekfleet/zeekfleet/internal/app"
-	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 	"github.com/zeekfleet/zeekfleet/internal/roottest"
 )
@@ -26,7 +25,6 @@ import (
 var _ *string = &version
 
 func TestMain(m *testing.M) {
-	proc.ChildMain()
 	testscript.Main(m, map[string]func(){"zeekfleet": mainOfScripts, "zeek-client": main, "zeek": fakezeek.Main, "feeder": feeder})
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/crowd"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
-	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 	"github.com/zeekfleet/zeekfleet/node"
 )
@@ -23,7 +22,6 @@ import (
 // TestMain lets the test binary be what the tests start: a launch helper, an
 // embedded node, or a crowd of attackers.
 func TestMain(m *testing.M) {
-	proc.ChildMain()
 	fakezeek.MainIfCalled()
 	crowd.MainIfCalled()
 	if len(os.Args) > 1 && os.Args[1] == "node" {

@@ -5,13 +5,11 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/zeekfleet/zeekfleet/internal/proc"
 	"github.com/zeekfleet/zeekfleet/internal/proc/fakezeek"
 )
 
 // TestMain is also the fake Zeek of the hosts.
 func TestMain(m *testing.M) {
-	proc.ChildMain()
 	if filepath.Base(os.Args[0]) == "zeek" {
 		fakezeek.Main()
 	}

@@ -16,7 +16,7 @@
 // limits, and executes the program. The program keeps the helper's PID and start
 // time. If the agent dies before it has sent the orders, the helper reads the end of
 // the pipe and exits. If the agent dies later, the record is on disk. The helper is
-// this package's ChildMain; main must call it first.
+// package launching: every program that imports this package can be one.
 //
 // The process leads its own session, reads /dev/null, writes its output files
 // itself, inherits no other descriptor of the agent, and gets no signal when the

@@ -3,7 +3,6 @@ package proc
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/proc/launching"
 	"github.com/zeekfleet/zeekfleet/internal/procfs"
 	"golang.org/x/sys/unix"
 )
@@ -62,7 +62,7 @@ func findProgram(name string) (string, error) {
 // helperPipes are this process's ends of the pipes to the helper.
 type helperPipes struct {
 	orders *os.File // for orders; if it is closed before them, the helper exits
-	status *os.File // from the helper; its end right after statusReady says that the program runs
+	status *os.File // from the helper; its end right after the sign that it is ready says that the program runs
 }
 
 func (g *helperPipes) close() {
@@ -123,7 +123,7 @@ func (p *process) fork(files []*os.File) error {
 		fds[i] = f.Fd()
 	}
 	pidfd := -1
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{helperName, p.spec.Name}, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{launching.Name, p.spec.Name}, &syscall.ProcAttr{
 		Files: fds,
 		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
 	})
@@ -157,16 +157,21 @@ func (p *process) release(ctx context.Context, g *helperPipes, program string) e
 	if err := p.setReleased(); err != nil {
 		return err
 	}
-	text, err := json.Marshal(newOrders(&p.spec, program, p.launchLimits()))
-	if err != nil {
-		panic(fmt.Sprintf("proc: marshal orders: %v", err)) // JSON can express every field
-	}
 	// If the writing fails, the launch fails: the helper ignores incomplete orders.
-	if _, err := g.orders.Write(text); err != nil {
+	if _, err := g.orders.Write(p.orders(program).Encode()); err != nil {
 		return p.launchError(fmt.Errorf("send the launch helper its orders: %w", err))
 	}
 	g.orders.Close()
 	return nil
+}
+
+// orders are those of the helper.
+func (p *process) orders(program string) launching.Orders {
+	s := &p.spec
+	return launching.Orders{
+		Program: program, Argv: s.Argv, Env: s.Env, Dir: s.Dir, CPUs: s.CPUs,
+		Limits: p.launchLimits().forHelper(), User: (*launching.User)(s.User), Captures: s.Captures,
+	}
 }
 
 // setReleased sets the state to released, unless Stop was called or p is detached.
@@ -214,14 +219,14 @@ func (p *process) undo() {
 func (p *process) awaitExec(g *helperPipes) error {
 	var said bytes.Buffer
 	err := p.await(func() error {
-		_, err := said.ReadFrom(io.LimitReader(g.status, maxStatus))
+		_, err := said.ReadFrom(io.LimitReader(g.status, launching.MaxStatus))
 		return err
 	})
 	if errors.Is(err, errDetached) {
 		return err
 	}
 	p.begun = time.Now()
-	ready, failure := parseStatus(said.Bytes())
+	ready, failure := launching.ParseStatus(said.Bytes())
 	if err == nil && ready && failure == nil {
 		return p.executed()
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/zeekfleet/zeekfleet/internal/proc/launching"
 )
 
 // Limited answers Host.Limit. Err says why the process does not have all of these limits; it
@@ -80,7 +82,7 @@ func (p *process) limit(ctx context.Context, l Limits) error {
 	if l.CPUWeight == 0 {
 		weight = nil // rlimits suffice
 	}
-	failed := []error{setNiceOfAll(pid, l.Nice), weight, setMemory(pid, memory)}
+	failed := []error{setNiceOfAll(pid, l.Nice), weight, launching.SetMemory(pid, memory)}
 	if errors.Is(errors.Join(failed...), unix.ESRCH) || p.hasExited() {
 		return nil
 	}

@@ -39,7 +39,6 @@ const (
 const patience = time.Minute
 
 func TestMain(m *testing.M) {
-	proc.ChildMain()
 	if role := os.Getenv(roleEnv); role != "" {
 		roles := map[string]func(args []string){
 			"sleeper": sleeper, "deaf": deaf, "crasher": crasher, "forker": forker,

@@ -1,4 +1,4 @@
-package proc
+package launching
 
 import (
 	"bytes"
@@ -16,12 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// helperName is Argv[0] of a launch helper. A program started from a shell cannot
+// Name is Argv[0] of a launch helper. A program started from a shell cannot
 // have this name by accident.
-const helperName = "zeekfleet: launching"
+const Name = "zeekfleet: launching"
 
-// The helper's descriptors besides the standard ones. The program inherits only the
-// standard ones.
+// The helper's descriptors besides the standard ones. It reads Orders from the first, and writes
+// what becomes of them to the second. The program inherits only the standard ones.
 const (
 	ordersFD = 3
 	statusFD = 4
@@ -31,21 +31,28 @@ const (
 // program. If the execution fails, the helper writes a failure after it.
 const statusReady = '+'
 
-// maxStatus bounds the bytes that the helper writes.
-const maxStatus = 64 << 10
+// MaxStatus bounds the bytes that the helper writes.
+const MaxStatus = 64 << 10
 
-// ChildMain returns at once, unless a Host started this process as launch helper. In
-// a helper it executes the program of a node and does not return. A Host starts its
-// own executable as helper, so main must call ChildMain first, as must the TestMain
-// of tests with a Host.
-func ChildMain() {
-	if len(os.Args) > 0 && os.Args[0] == helperName {
-		os.Exit(helperMain())
+func init() {
+	if len(os.Args) > 0 && os.Args[0] == Name {
+		os.Exit(run())
 	}
 }
 
-// orders tell the helper what to execute. They travel as JSON. Texts are bytes,
-// because JSON strings cannot hold text that is not UTF-8.
+// Orders tell the helper what to execute.
+type Orders struct {
+	Program   string
+	Argv, Env []string
+	Dir       string
+	CPUs      []int
+	Limits    Limits
+	User      *User // nil: the user of this process
+	Captures  bool  // the program may capture packets, whoever its user is
+}
+
+// orders are Orders as they travel, as JSON. Texts are bytes, because JSON strings cannot hold
+// text that is not UTF-8.
 type orders struct {
 	Program  []byte
 	Argv     [][]byte
@@ -57,17 +64,15 @@ type orders struct {
 	Captures bool
 }
 
-func newOrders(s *Spec, program string, l Limits) orders {
-	return orders{
-		Program:  []byte(program),
-		Argv:     toBytes(s.Argv),
-		Env:      toBytes(s.Env),
-		Dir:      []byte(s.Dir),
-		CPUs:     s.CPUs,
-		Limits:   l,
-		User:     s.User,
-		Captures: s.Captures,
+// Encode returns o as the helper reads it.
+func (o Orders) Encode() []byte {
+	text, err := json.Marshal(orders{
+		[]byte(o.Program), toBytes(o.Argv), toBytes(o.Env), []byte(o.Dir), o.CPUs, o.Limits, o.User, o.Captures,
+	})
+	if err != nil {
+		panic(fmt.Sprintf("launching: marshal orders: %v", err)) // JSON can express every field
 	}
+	return text
 }
 
 func toBytes(texts []string) [][]byte {
@@ -89,9 +94,9 @@ func toStrings(texts [][]byte) []string {
 // A failure is the helper's reason why it could not execute the program.
 type failure struct{ Reason string }
 
-// parseStatus reads everything that the helper has written. The error is the
+// ParseStatus reads everything that the helper has written. The error is the
 // helper's failure.
-func parseStatus(said []byte) (ready bool, err error) {
+func ParseStatus(said []byte) (ready bool, err error) {
 	rest, ready := bytes.CutPrefix(said, []byte{statusReady})
 	if len(rest) == 0 {
 		return ready, nil
@@ -103,9 +108,9 @@ func parseStatus(said []byte) (ready bool, err error) {
 	return ready, errors.New(f.Reason)
 }
 
-// helperMain runs in the helper. It returns an exit code, and only if the program
+// run is the helper. It returns an exit code, and only if the program
 // cannot be executed.
-func helperMain() (code int) {
+func run() (code int) {
 	// The program gets only descriptors 0 to 2, even if the helper inherited more.
 	if err := unix.CloseRange(ordersFD, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		unix.CloseOnExec(ordersFD)
