@@ -20,11 +20,15 @@ var errProbe = fmt.Errorf("%w without a word", ErrPeerClosed)
 var errPeerTLS = errors.New("the peer speaks TLS, and was spoken to without")
 
 const (
-	// minReadBuffer is the length of the buffer of a quiet peer, in bytes.
-	minReadBuffer = 8 << 10
+	// minReadBuffer is the length of the buffer of a quiet peer, in bytes. Thousands of
+	// peers are quiet.
+	minReadBuffer = 2 << 10
 	// maxReadBuffer is the length to which the buffer of a busy peer grows. Only a
 	// longer frame makes the buffer longer.
 	maxReadBuffer = 256 << 10
+	// quietReads is the number of reads, one after the other, that leave most of the buffer
+	// empty, after which it becomes shorter.
+	quietReads = 16
 )
 
 // frameReader cuts frames out of a stream. One read may fetch many of them.
@@ -32,6 +36,7 @@ type frameReader struct {
 	src        io.Reader
 	buf        []byte
 	start, end int  // the bytes in buf that were read and not cut yet
+	quiet      int  // reads, up to the last one, that left most of buf empty
 	begun      bool // the peer has sent something
 }
 
@@ -56,6 +61,9 @@ func (r *frameReader) fill() error {
 	r.makeRoom()
 	n, err := r.src.Read(r.buf[r.end:])
 	r.end += n
+	if r.quiet++; r.end > len(r.buf)/8 {
+		r.quiet = 0
+	}
 	if n > 0 {
 		r.begun = true
 		return nil // if there is an error too, the next read returns it again
@@ -85,6 +93,9 @@ func (r *frameReader) makeRoom() {
 		size *= 2
 	case left <= maxReadBuffer/2 && size > maxReadBuffer: // a large frame is done with
 		size = maxReadBuffer
+	case r.quiet >= quietReads && size > minReadBuffer && left <= size/4:
+		size /= 2
+		r.quiet = 0
 	}
 	buf := r.buf
 	if size != len(buf) {

@@ -10,6 +10,9 @@ import (
 // maxWrite bounds the bytes of one write.
 const maxWrite = 256 << 10
 
+// maxIdleWrite is the length up to which a writer that has nothing to send keeps its memory.
+const maxIdleWrite = 4 << 10
+
 // write sends the queued frames until the link is closed. It sends many small
 // frames in one write, and a large frame in several writes. Each write must succeed
 // within MaxSilence.
@@ -27,6 +30,10 @@ func (l *nativeLink) write() {
 		buf = buf[:0]
 		for i, frame := range batch {
 			batch[i] = nil
+			if len(batch) == 1 {
+				buf = frame // no copy is needed
+				break
+			}
 			if len(buf)+len(frame) > maxWrite {
 				if !l.writeAll(buf) {
 					return
@@ -43,6 +50,9 @@ func (l *nativeLink) write() {
 		}
 		if !l.writeAll(buf) {
 			return
+		}
+		if (cap(buf) > maxIdleWrite || cap(batch) > maxIdleQueue) && l.queue.length() == 0 {
+			buf, batch = nil, nil
 		}
 	}
 }

@@ -167,9 +167,18 @@ func (e *Endpoint) runPeering(ctx context.Context, p *peering, info Peer) error 
 	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
+	said := make(chan struct{})
+	unsaid := context.AfterFunc(ctx, func() {
+		defer close(said)
+		l.sayGoodbye(ctx, life, end)
+	})
+	defer func() {
+		if !unsaid() {
+			<-said
+		}
+	}()
 	defer end(nil)
 	helpers.Go(l.write)
-	helpers.Go(func() { l.sayGoodbye(ctx, life, end) })
 
 	if err := e.hub.join(life, l); err != nil {
 		l.close(err)
@@ -183,15 +192,9 @@ func (e *Endpoint) runPeering(ctx context.Context, p *peering, info Peer) error 
 	return l.err()
 }
 
-// sayGoodbye waits until ctx ends, and then says goodbye to the peer. If the peer
-// does not answer within GoodbyeTimeout, sayGoodbye closes the link and ends life.
-// It returns when life has ended.
+// sayGoodbye says goodbye to the peer when ctx has ended. If the peer does not answer within
+// GoodbyeTimeout, sayGoodbye closes the link and ends life. It returns when life has ended.
 func (l *nativeLink) sayGoodbye(ctx, life context.Context, end context.CancelCauseFunc) {
-	select {
-	case <-life.Done():
-		return
-	case <-ctx.Done():
-	}
 	l.goodbye()
 	timer := time.NewTimer(l.endpoint.cfg.GoodbyeTimeout)
 	defer timer.Stop()

@@ -93,6 +93,8 @@ type Alerts struct {
 	waiting map[uint64]chan access.Answer
 	count   uint64
 	shown   shownCertificates
+	looks   looks
+	sampled uint64 // the number of the newest sample that the core has got
 	tests   sync.WaitGroup
 	tested  chan alerting.Reply
 }
@@ -220,8 +222,10 @@ func (a *Alerts) run(ctx context.Context, cluster watched) error {
 	defer a.tests.Wait()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	look := time.NewTimer(0)
+	look, measured := time.NewTimer(0), time.NewTimer(0)
+	measured.Stop()
 	defer look.Stop()
+	defer measured.Stop()
 	if err := a.replay(ctx); err != nil {
 		return err
 	}
@@ -237,12 +241,15 @@ func (a *Alerts) run(ctx context.Context, cluster watched) error {
 			return alerting.Tick{}, true
 		case <-clusterChanged:
 			clusterChanged = nil
-			look.Reset(a.cfg.Pause)
+			look.Reset(a.looks.wait(time.Now(), a.cfg.Pause))
 		case <-logGrown:
 			logGrown = nil
-			look.Reset(0) // the cluster first: an operation may explain a crash
+			look.Reset(a.looks.wait(time.Now(), 0)) // the cluster first: an operation may explain a crash
 		case <-sampled:
-			sampled = a.samplesChanged()
+			sampled = nil
+			measured.Reset(a.cfg.Pause)
+		case <-measured.C:
+			sampled = a.samplesChanged() // before they are read
 			return a.hosts(), true
 		case <-members:
 			members = a.cfg.Controllers.Changed()
@@ -260,13 +267,14 @@ func (a *Alerts) run(ctx context.Context, cluster watched) error {
 			return a.certificates(snap), true
 		case <-look.C:
 			clusterChanged, logGrown = cluster.Changed(), a.cfg.Log.Grown()
-			if sampled == nil {
+			if receivers == nil {
 				sampled, receivers = a.samplesChanged(), a.receiversChanged()
 			}
 			snap, err := cluster.Snapshot(ctx)
 			if err != nil {
 				return nil, false // the controller ends
 			}
+			a.looks.looked(time.Now(), len(snap.Instances))
 			if err := a.seen(ctx, cluster, snap); err != nil {
 				cancel(err)
 				return nil, false
@@ -302,6 +310,30 @@ func (a *Alerts) membersAtFirst() <-chan struct{} {
 	now := make(chan struct{})
 	close(now)
 	return now
+}
+
+// looks says when the cluster may be looked at. A look takes longer the more instances there
+// are, and so do the pauses between two of them.
+type looks struct {
+	last      time.Time
+	instances int
+}
+
+const (
+	fewInstances = 100                    // for which there are no such pauses
+	lookPause    = 200 * time.Microsecond // for each instance
+	maxLookPause = 5 * time.Second
+)
+
+func (l *looks) looked(now time.Time, instances int) { l.last, l.instances = now, instances }
+
+// wait returns how long the next look must wait, which is not less than least.
+func (l *looks) wait(now time.Time, least time.Duration) time.Duration {
+	if l.instances <= fewInstances {
+		return least
+	}
+	pause := min(maxLookPause, time.Duration(l.instances)*lookPause)
+	return max(least, pause-now.Sub(l.last))
 }
 
 func (a *Alerts) samplesChanged() <-chan struct{} {
@@ -441,10 +473,12 @@ func (a *Alerts) test(ctx context.Context, e alerting.Test) {
 	})
 }
 
-// hosts returns what hosts have measured.
+// hosts returns what hosts have measured since it was called last.
 func (a *Alerts) hosts() alerting.Event {
 	var ev alerting.Sampled
-	for _, h := range a.cfg.Samples.Latest(time.Now()) {
+	var list []samples.Host
+	list, a.sampled = a.cfg.Samples.Since(a.sampled, time.Now())
+	for _, h := range list {
 		ev.Hosts = append(ev.Hosts, hostOf(h))
 	}
 	return ev

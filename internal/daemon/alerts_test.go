@@ -354,3 +354,23 @@ func TestTheNextControllerKnowsTheSilencesOfTheOneBefore(t *testing.T) {
 		t.Error("the state of a newer program is taken")
 	}
 }
+
+// A look at a cluster takes longer the more instances there are. So there are fewer looks.
+func TestTheAlertsLookMoreRarelyAtALargeCluster(t *testing.T) {
+	for _, tc := range []struct {
+		instances        int
+		ago, least, want time.Duration
+	}{
+		{100, 0, 0, 0},
+		{100, 0, time.Second, time.Second},
+		{5_000, 0, 0, time.Second},
+		{5_000, 400 * time.Millisecond, 0, 600 * time.Millisecond},
+		{5_000, 400 * time.Millisecond, 700 * time.Millisecond, 700 * time.Millisecond},
+		{5_000, time.Minute, 0, 0},
+		{100_000, 0, 0, 5 * time.Second},
+	} {
+		if got := daemon.LookWait(tc.instances, tc.ago, tc.least); got != tc.want {
+			t.Errorf("%d instances, a look %v ago, and at least %v: %v, want %v", tc.instances, tc.ago, tc.least, got, tc.want)
+		}
+	}
+}

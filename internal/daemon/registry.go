@@ -48,6 +48,7 @@ type registered struct {
 	foreign   bool
 	view      atomic.Pointer[authority.View]
 	own       atomic.Pointer[tls.Certificate]
+	hint      atomic.Pointer[hint]
 	listeners listeners
 	// noteUse takes that somebody has shown something. It does not wait.
 	noteUse func(authority.Event)
@@ -116,7 +117,19 @@ func (r *registered) Judge(chain []*x509.Certificate) (string, error) {
 
 // Authorities returns the authorities whose certificates count, as a hint for peers.
 func (r *registered) Authorities() *x509.CertPool {
-	return identity.Pool(r.Directory().Trust.Authorities)
+	trust := r.Directory().Trust
+	if made := r.hint.Load(); made != nil && made.of == trust {
+		return made.pool
+	}
+	made := &hint{trust, identity.Pool(trust.Authorities)}
+	r.hint.Store(made)
+	return made.pool
+}
+
+// hint is the pool of authorities for peers, which all connections share.
+type hint struct {
+	of   *identity.Trust
+	pool *x509.CertPool
 }
 
 // publish makes a view the one that all goroutines see. It tells the listeners if the

@@ -126,3 +126,24 @@ func TestTheReasonWhySamplesAreMissing(t *testing.T) {
 		t.Errorf("the instance is forgotten, and there is still a reason: %s", why)
 	}
 }
+
+func TestSinceReturnsTheHostsThatWereHeardAfterANumber(t *testing.T) {
+	store := samples.New(samples.Config{})
+	for _, host := range []mgmt.InstanceName{"c", "a", "b"} {
+		store.Take(epoch, host, sampleOf(epoch, 7, 1, 0))
+	}
+	list, newest := store.Since(0, epoch)
+	if len(list) != 3 || list[0].Instance != "a" || newest != 3 {
+		t.Fatalf("at first: %d hosts up to %d", len(list), newest)
+	}
+	if list, again := store.Since(newest, epoch); len(list) != 0 || again != newest {
+		t.Errorf("nothing came, and there are %d hosts up to %d", len(list), again)
+	}
+	store.Take(epoch.Add(time.Second), "b", sampleOf(epoch, 7, 2, 0))
+	if list, again := store.Since(newest, epoch.Add(time.Second)); len(list) != 1 || list[0].Instance != "b" || again != 4 {
+		t.Errorf("one came, and there are %+v up to %d", list, again)
+	}
+	if list, _ := store.Since(newest, epoch.Add(time.Minute)); len(list) != 0 {
+		t.Errorf("a sample that is old is there: %+v", list)
+	}
+}

@@ -49,7 +49,8 @@ type Store struct {
 
 	mu      sync.Mutex
 	hosts   map[mgmt.InstanceName]*host
-	things  int // that have history
+	taken   uint64 // samples
+	things  int    // that have history
 	missing map[mgmt.InstanceName]string
 	changed chan struct{} // closed when the next sample comes; nil: nobody waits
 }
@@ -57,8 +58,10 @@ type Store struct {
 // host is what is kept of one host.
 type host struct {
 	view Host
-	told map[mgmt.NodeName]told
-	past *history // nil: there was no room for it
+	// number counts all samples, up to the newest one of this host.
+	number uint64
+	told   map[mgmt.NodeName]told
+	past   *history // nil: there was no room for it
 }
 
 // New returns an empty Store.
@@ -81,6 +84,8 @@ func (s *Store) Take(now time.Time, instance mgmt.InstanceName, sample *mgmt.Hos
 	}
 	h.view = rates(instance, now, sample, h.view.Sample, h.told)
 	h.told = toldOf(sample, h.told)
+	s.taken++
+	h.number = s.taken
 	s.remember(now, h)
 	delete(s.missing, instance)
 	s.tell()
@@ -136,16 +141,23 @@ func (s *Store) remember(now time.Time, h *host) {
 
 // Latest returns the newest sample of each host that has a fresh one, sorted by instance.
 func (s *Store) Latest(now time.Time) []Host {
+	list, _ := s.Since(0, now)
+	return list
+}
+
+// Since is Latest of the hosts whose newest sample has come after one with a number. It also
+// returns the number of the newest one of all. Numbers begin at 1.
+func (s *Store) Since(number uint64, now time.Time) (list []Host, newest uint64) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	list := make([]Host, 0, len(s.hosts))
 	for _, h := range s.hosts {
-		if now.Sub(h.view.Heard) <= s.cfg.Fresh {
+		if h.number > number && now.Sub(h.view.Heard) <= s.cfg.Fresh {
 			list = append(list, h.view)
 		}
 	}
+	newest = s.taken
+	s.mu.Unlock()
 	sort.Slice(list, func(i, j int) bool { return list[i].Instance < list[j].Instance })
-	return list
+	return list, newest
 }
 
 // Changed returns a channel that is closed when the next sample comes.

@@ -12,26 +12,26 @@ import (
 // hostRules are the rules about what hosts measure.
 type hostRules struct{ *turn }
 
-// sampled takes the samples of hosts.
+// sampled takes the samples of hosts, which need not be all of them.
 func (t hostRules) sampled(hosts []Host) {
 	if t.flows.sweep(t.now) && t.dirty.IsZero() {
 		t.dirty = t.now
 	}
+	current, heard := map[string]bool{}, map[mgmt.InstanceName]bool{}
 	for i := range hosts {
 		h := &hosts[i]
 		if t.heard[h.Instance].Equal(h.Heard) {
 			continue
 		}
-		t.heard[h.Instance] = h.Heard
-		current := map[string]bool{}
+		t.heard[h.Instance], heard[h.Instance] = h.Heard, true
 		for _, f := range t.host(h) {
 			current[f.id()] = true
 			t.observe(f)
 		}
-		for _, id := range t.sorted() {
-			if it := t.items[id]; it.Instance == h.Instance && sampledRule(it.Rule) && !current[id] {
-				it.level, it.why = gone, "it is no longer there"
-			}
+	}
+	for id, it := range t.items {
+		if heard[it.Instance] && sampledRule(it.Rule) && !current[id] {
+			it.level, it.why = gone, "it is no longer there"
 		}
 	}
 }

@@ -225,3 +225,34 @@ func TestTextsOfAlertsHideNothing(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestSamplesOfSomeHostsEndNoAlertsOfOthers(t *testing.T) {
+	m, err := alerting.New(alerting.Config{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := epoch
+	full := func(name mgmt.InstanceName) alerting.Host {
+		return alerting.Host{Instance: name, Heard: now, Disks: []mgmt.Disk{{Use: "spool", Path: "/s", Total: 100, Free: 0}}}
+	}
+	state := func() map[mgmt.InstanceName]mgmt.AlertState {
+		states := map[mgmt.InstanceName]mgmt.AlertState{}
+		for _, a := range m.Book(now).Alerts {
+			states[a.Instance] = a.State
+		}
+		return states
+	}
+	for range 200 {
+		now = now.Add(5 * time.Second)
+		m.Step(now, alerting.Sampled{Hosts: []alerting.Host{full("a")}})
+		m.Step(now, alerting.Sampled{Hosts: []alerting.Host{full("b")}})
+	}
+	if got := state(); got["a"] != mgmt.AlertFiring || got["b"] != mgmt.AlertFiring {
+		t.Fatalf("two disks are full: %v", got)
+	}
+	now = now.Add(5 * time.Second)
+	m.Step(now, alerting.Sampled{Hosts: []alerting.Host{{Instance: "a", Heard: now}}})
+	if got := state(); got["a"] != mgmt.AlertResolved || got["b"] != mgmt.AlertFiring {
+		t.Errorf("the disk of a is not there any more: %v", got)
+	}
+}
