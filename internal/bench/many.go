@@ -25,7 +25,7 @@ func newMultitude(n int, dir string) *multitude {
 	return &multitude{dir: filepath.Join(dir, fmt.Sprint("many-", n)), agents: n, program: filepath.Join(dir, "zeekfleet")}
 }
 
-// measure makes all measurements. If one fails, it returns those before.
+// measure makes all measurements. One that fails is a figure that says why.
 func (m *multitude) measure(ctx context.Context) ([]figure, error) {
 	defer m.stop()
 	if err := os.MkdirAll(m.dir, 0o700); err != nil {
@@ -41,14 +41,29 @@ func (m *multitude) measure(ctx context.Context) ([]figure, error) {
 		}
 		m.hubs = append(m.hubs, h)
 	}
+	for _, part := range []func(context.Context) error{m.enrolAll, m.begin, m.startAgents} {
+		if err := part(ctx); err != nil {
+			return nil, err
+		}
+	}
 	for _, part := range []func(context.Context) error{
-		m.enrolAll, m.begin, m.connect, m.resting, m.requests, m.joinMore, m.deploy, m.failover, m.reconnection, m.storm, m.remarks,
+		m.connect, m.resting, m.requests, m.joinMore, m.deploy, m.failover, m.reconnection, m.storm, m.remarks,
 	} {
 		if err := part(ctx); err != nil {
-			return m.figures, fmt.Errorf("%s agents: %w", thousands(int64(m.agents)), err)
+			m.miss(err) // the others are measured nevertheless
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	return m.figures, nil
+}
+
+// miss adds a figure that was not reached.
+func (m *multitude) miss(err error) {
+	text := oneLine(err.Error())
+	m.figures = append(m.figures, figure{what: fmt.Sprintf("%s agents", thousands(int64(m.agents))), missing: text})
+	fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), text)
 }
 
 // leader returns the controller that leads, as those say that run.
@@ -83,7 +98,11 @@ func (m *multitude) ready(ctx context.Context) (int, error) {
 	return s.Instances.Ready, err
 }
 
-// deploy deploys a configuration with all instances, which have no nodes.
+// manyDeployed is the number of instances in the configuration that is deployed. Each agent gets
+// the whole of it, so ten times as many instances are a hundred times as many bytes.
+const manyDeployed = 1_000
+
+// deploy deploys a configuration with instances, which have no nodes.
 func (m *multitude) deploy(ctx context.Context) error {
 	leader, err := m.leader(ctx)
 	if err != nil {
@@ -95,15 +114,16 @@ func (m *multitude) deploy(ctx context.Context) error {
 	}
 	defer c.Close()
 	config := client.Configuration{ID: "many"}
-	for i := range m.agents {
+	some := min(m.agents, manyDeployed)
+	for i := range some {
 		config.Instances = append(config.Instances, client.Instance{Name: client.InstanceName(manyName(i)), Host: client.UnknownHost})
 	}
 	began := time.Now()
 	if err := deploy(ctx, c, config); err != nil {
 		return err
 	}
-	m.deployed = true
-	m.add("a deployment to all", time.Since(began).Seconds(), "s")
+	m.deployed = some == m.agents
+	m.add(fmt.Sprintf("a deployment to %s of them", thousands(int64(some))), time.Since(began).Seconds(), "s")
 	return nil
 }
 
@@ -139,23 +159,20 @@ func (m *multitude) allThere(ctx context.Context, what string, began time.Time) 
 		ready = time.Since(began)
 	})
 	waits.Wait()
-	m.add(what+": until all are connected with all controllers", time.Duration(last.Load()).Seconds(), "s")
-	m.add(what+": until the controller that leads has all of them ready", ready.Seconds(), "s")
+	if err := errors.Join(errs[:len(m.hubs)]...); err == nil {
+		m.add(what+": until all are connected with all controllers", time.Duration(last.Load()).Seconds(), "s")
+	}
+	if errs[len(m.hubs)] == nil {
+		m.add(what+": until the controller that leads has all of them ready", ready.Seconds(), "s")
+	}
 	return errors.Join(errs...)
 }
 
-// connect starts all agents at once.
+// connect waits for all agents, which have started at once.
 func (m *multitude) connect(ctx context.Context) error {
-	busy := m.busy()
-	began := time.Now()
-	if err := m.startAgents(); err != nil {
-		return err
-	}
-	if err := m.allThere(ctx, "all start at once", began); err != nil {
-		return err
-	}
-	m.addBusy("all start at once", busy)
-	return nil
+	err := m.allThere(ctx, "all start at once", m.started)
+	m.addBusy("all start at once", m.busyAtFirst)
+	return err
 }
 
 // busy returns the processor time that each controller, by name, and all agents have used.
@@ -350,18 +367,18 @@ func (m *multitude) failover(ctx context.Context) error {
 		_, err := asks.CreateToken(ctx, api.TokenRequest{Instance: "after-the-fault"})
 		return err == nil, err
 	})
-	m.add(what+": until a change is acknowledged", time.Since(began).Seconds(), "s")
 	if err != nil {
 		return err
 	}
+	m.add(what+": until a change is acknowledged", time.Since(began).Seconds(), "s")
 	err = m.await(ctx, "all agents obey another controller", func() (bool, error) {
 		now, n := m.obeying()
 		return now > term && n == m.agents, nil
 	})
-	m.add(what+": until all agents obey another one", time.Since(began).Seconds(), "s")
 	if err != nil {
 		return err
 	}
+	m.add(what+": until all agents obey another one", time.Since(began).Seconds(), "s")
 	if err := m.allThere(ctx, what, began); err != nil {
 		return err
 	}
@@ -394,6 +411,9 @@ func (m *multitude) storm(ctx context.Context) error {
 	agentsBefore := m.usedByAgents()
 	began := time.Now()
 	for _, h := range m.hubs {
+		if h.cmd == nil {
+			continue // the measurement before has failed
+		}
 		if err := h.kill(); err != nil {
 			return err
 		}
@@ -408,13 +428,11 @@ func (m *multitude) storm(ctx context.Context) error {
 		_, err := m.leader(ctx)
 		return err == nil, err
 	})
-	m.add(what+": until one leads", time.Since(began).Seconds(), "s")
 	if err != nil {
 		return err
 	}
-	if err := m.allThere(ctx, what, began); err != nil {
-		return err
-	}
+	m.add(what+": until one leads", time.Since(began).Seconds(), "s")
+	there := m.allThere(ctx, what, began)
 	for _, h := range m.hubs {
 		m.add(what+": processor time of "+h.name, used(h.cmd).Seconds(), "s")
 	}
@@ -422,10 +440,10 @@ func (m *multitude) storm(ctx context.Context) error {
 	dialed, _ := m.dialed()
 	m.add(what+": connections that agents tried", float64(dialed-dialedBefore), "")
 	now, n := m.obeying()
-	if now <= term || n != m.agents {
+	if there == nil && (now <= term || n != m.agents) {
 		return fmt.Errorf("%d agents obey term %d after term %d", n, now, term)
 	}
-	return nil
+	return there
 }
 
 // remarks says what agents have complained of in all of this.

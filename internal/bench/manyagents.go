@@ -56,6 +56,7 @@ type agents struct {
 	task   manyTask
 	dialed atomic.Int64
 	terms  []atomic.Uint64 // that each agent obeys
+	turns  chan struct{}   // has room for as many as manyAtOnce
 
 	mu   sync.Mutex
 	said map[string]int
@@ -71,7 +72,7 @@ func runManyAgents(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	a := &agents{said: map[string]int{}}
+	a := &agents{said: map[string]int{}, turns: make(chan struct{}, manyAtOnce)}
 	if err := json.Unmarshal(text, &a.task); err != nil {
 		return err
 	}
@@ -121,13 +122,52 @@ func (a *agents) run(ctx context.Context, number int, held *joined.Held) error {
 		ControllerDial: bus.DialConfig{Transport: bus.TransportTLS, Connect: func(ctx context.Context, addr string) (net.Conn, error) {
 			a.dialed.Add(1)
 			dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(agentAddress(a.task.First + number))}}
-			return dialer.DialContext(ctx, "tcp", addr)
+			return a.inTurn(func() (net.Conn, error) { return dialer.DialContext(ctx, "tcp", addr) })
 		}},
 		Credentials: credentials,
 		Processes:   noProcesses{},
 		Launch:      launch.Embedded{Program: "none", StateDir: "/nonexistent"},
 		Logger:      slog.New(manyLog{of: a, number: number}),
 	})
+}
+
+// manyAtOnce is the number of handshakes that the agents of a process do at a time. Real agents
+// have processors of their own. Without a bound, thousands of handshakes would share one here, and
+// none would be done in time.
+const manyAtOnce = 32
+
+// inTurn opens a connection when its turn has come. The turn ends with the handshake.
+func (a *agents) inTurn(dial func() (net.Conn, error)) (net.Conn, error) {
+	a.turns <- struct{}{}
+	end := sync.OnceFunc(func() { <-a.turns })
+	conn, err := dial()
+	if err != nil {
+		end()
+		return nil, err
+	}
+	return &turning{Conn: conn, end: end}, nil
+}
+
+// turning is a connection during its turn.
+type turning struct {
+	net.Conn
+	end    func()
+	writes atomic.Int32
+}
+
+// handshakeWrites is more than a client writes during its TLS handshake.
+const handshakeWrites = 3
+
+func (t *turning) Write(b []byte) (int, error) {
+	if t.writes.Add(1) == handshakeWrites {
+		t.end()
+	}
+	return t.Conn.Write(b)
+}
+
+func (t *turning) Close() error {
+	t.end()
+	return t.Conn.Close()
 }
 
 func (a *agents) note(what string) {

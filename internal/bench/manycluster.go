@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
@@ -70,6 +71,7 @@ func (h *hub) begin(program string) error {
 	defer log.Close()
 	h.cmd = exec.Command(program, h.flags("controller", "--cluster")...)
 	h.cmd.Stderr = log
+	h.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // it does not outlive this process
 	return h.cmd.Start()
 }
 
@@ -155,6 +157,9 @@ type multitude struct {
 	cable        *exec.Cmd // has the network of the agents
 	ends         io.Closer // ends it
 	figures      []figure
+	// started is when the agents were started, and busyAtFirst what busy returned then.
+	started     time.Time
+	busyAtFirst map[string]time.Duration
 }
 
 func (m *multitude) add(what string, value float64, unit string) {
@@ -341,7 +346,8 @@ func (m *multitude) votes(ctx context.Context, h *hub) (bool, error) {
 }
 
 // startAgents starts the processes of the agents.
-func (m *multitude) startAgents() error {
+func (m *multitude) startAgents(context.Context) error {
+	m.busyAtFirst, m.started = m.busy(), time.Now()
 	var addresses []string
 	for _, h := range m.hubs {
 		addresses = append(addresses, h.agents())
@@ -380,7 +386,11 @@ func (m *multitude) stop() {
 }
 
 // manyPatience bounds each wait.
-const manyPatience = 5 * time.Minute
+const manyPatience = 3 * time.Minute
+
+// errNotReached says that something did not come within manyPatience. What is measured after that
+// may be measured nevertheless.
+var errNotReached = errors.New("not reached")
 
 // await waits until right returns true. Errors of right are tried again.
 func (m *multitude) await(ctx context.Context, what string, right func() (bool, error)) error {
@@ -393,7 +403,7 @@ func (m *multitude) await(ctx context.Context, what string, right func() (bool, 
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s: not within %v: %w", what, manyPatience, errors.Join(err, context.Cause(ctx)))
+			return fmt.Errorf("%s: %w within %v: %w", what, errNotReached, manyPatience, errors.Join(err, context.Cause(ctx)))
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The figure has two networks of its own: the controllers are on one host, with an address
@@ -36,20 +37,23 @@ func many(n int) func(context.Context, string) ([]figure, error) {
 		if os.Geteuid() != 0 {
 			return nil, errors.New("many agents have networks of their own here, which takes root")
 		}
+		ctx, cancel := context.WithTimeoutCause(ctx, manyLongest, errors.New("many agents take too long"))
+		defer cancel()
 		cmd := command(ctx, "unshare", "--net", filepath.Join(dir, "zeekfleet"), HelperCommand, "many-there", strconv.Itoa(n), dir)
 		in, err := cmd.StdinPipe() // its end ends the process
 		if err != nil {
 			return nil, err
 		}
 		defer in.Close()
+		cmd.Stderr = os.Stderr
 		out, err := cmd.Output()
 		var figures []figure
 		var list []manyFigure
-		if err == nil {
-			err = json.Unmarshal(out, &list)
+		if bad := json.Unmarshal(out, &list); bad != nil && err == nil {
+			err = bad
 		}
 		for _, f := range list {
-			figures = append(figures, figure{what: f.What, value: f.Value, unit: f.Unit})
+			figures = append(figures, figure{what: f.What, value: f.Value, unit: f.Unit, missing: f.Missing})
 		}
 		return figures, err
 	}
@@ -57,10 +61,13 @@ func many(n int) func(context.Context, string) ([]figure, error) {
 
 // manyFigure is a figure on its way from the network of the controllers.
 type manyFigure struct {
-	What  string
-	Value float64
-	Unit  string
+	What, Missing string
+	Value         float64
+	Unit          string
 }
+
+// manyLongest bounds the whole measurement.
+const manyLongest = 20 * time.Minute
 
 // manyThere measures in the network of the controllers, and writes the figures to out. The
 // arguments are the number of agents, and a directory.
@@ -78,7 +85,7 @@ func manyThere(ctx context.Context, args []string, out io.Writer) error {
 	}
 	var list []manyFigure
 	for _, f := range figures {
-		list = append(list, manyFigure{f.what, f.value, f.unit})
+		list = append(list, manyFigure{f.what, f.missing, f.value, f.unit})
 	}
 	return json.NewEncoder(out).Encode(list)
 }

@@ -69,11 +69,12 @@ type Config struct {
 	UnsentBytes int
 	// MaxHandshakes bounds the accepted native connections whose handshake has not
 	// finished. Beyond it the source address that has the most of them loses its
-	// oldest one. If none has more than one, further ones wait up to two seconds until
+	// oldest one. If none has more than one, further ones wait up to five seconds until
 	// they are accepted. Zero means 256.
 	MaxHandshakes int
 	// HandshakeTimeout bounds the time from the opening of a native connection to the
-	// end of its handshake, with TLS. Zero means 10 seconds.
+	// end of its handshake, with TLS. Zero means 10 seconds. A side that dials waits three
+	// times as long: the other one may have thousands before it.
 	HandshakeTimeout time.Duration
 	// GoodbyeTimeout bounds the time in which a native peer must answer the goodbye of
 	// this side, before the connection is closed. Zero means 3 seconds, as Broker.

@@ -169,7 +169,7 @@ func TestPeersThatComeAtOnceWaitForTheirTurn(t *testing.T) {
 		come()
 		synctest.Wait()
 		come().shake(wire.Dialer)
-		after(t, start, 2*time.Second, "the next one is connected when the oldest one has had its time")
+		after(t, start, 5*time.Second, "the next one is connected when the oldest one has had its time")
 		if begun[2].hears(wire.Probe{}); begun[0].conn.(net.Conn).SetReadDeadline(time.Now().Add(time.Minute)) == nil {
 			if _, err := io.Copy(io.Discard, begun[0].conn); err != nil {
 				t.Errorf("the oldest one that was not ready is still there: %v", err)

@@ -12,6 +12,9 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
 
+// dialerPatience is how many times as long as HandshakeTimeout a side waits that dials.
+const dialerPatience = 3
+
 // maxHandshakeWrites is more than a handshake ever sends.
 const maxHandshakeWrites = 8
 
@@ -93,11 +96,16 @@ func (e *Endpoint) shakeHands(ctx context.Context, p *peering, h *wire.Handshake
 	}
 }
 
-// establish makes a peering of a new connection within HandshakeTimeout. open does
+// establish makes a peering of a new connection within HandshakeTimeout, or three times that if
+// this side has dialed. open does
 // the TLS handshake, if the connection is TLS. own says that the connection may
 // have a reserved seat. If establish returns an error, the connection is closed.
 func (e *Endpoint) establish(ctx context.Context, raw net.Conn, role wire.Role, own bool, open func(context.Context, net.Conn) (secured, error)) (*peering, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, e.cfg.HandshakeTimeout, errHandshakeTimeout)
+	bound := e.cfg.HandshakeTimeout
+	if role == wire.Dialer {
+		bound *= dialerPatience
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, bound, errHandshakeTimeout)
 	defer cancel()
 	stop := closeWith(ctx, raw)
 	conn, err := open(ctx, raw)

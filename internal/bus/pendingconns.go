@@ -38,7 +38,7 @@ func newPendingConns(limit int) *pendingConns {
 // handshakeGrace is the time that a handshake has when all places are taken, each from an address
 // of its own. So when thousands of peers come at once, those that have begun get ready, and the
 // others wait until they are accepted: else none would ever get ready.
-const handshakeGrace = 2 * time.Second
+const handshakeGrace = 5 * time.Second
 
 // room waits until a connection may be added without harm to one that has just begun, and is
 // alone from its address. It returns early if ctx ends.

@@ -107,7 +107,7 @@ func (e *Endpoint) serveConn(ctx context.Context, conn net.Conn, a acceptor, han
 	p, err := e.establish(handshake, conn, wire.Acceptor, caller.Own, a.opener(caller, denied))
 	leave()
 	switch {
-	case errors.Is(err, errProbe): // a load balancer or a port scan does that
+	case errors.Is(err, errProbe), errors.Is(err, errHungUp): // a load balancer or a port scan does that, or one of thousands
 		log.Debug("connection opened and closed")
 		return
 	case err != nil:

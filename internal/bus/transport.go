@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 )
 
@@ -32,6 +33,9 @@ const (
 
 // errPlain refuses a plain connection where only TLS is taken.
 var errPlain = errors.New("transport not allowed: the peer speaks plain TCP, this listener takes TLS only")
+
+// errHungUp means that a peer has given up before its turn came.
+var errHungUp = fmt.Errorf("%w before its turn came", ErrPeerClosed)
 
 // tlsRecord is the first byte of every TLS connection. No plain connection begins
 // with it: there the first byte is the highest of a message's length.
@@ -126,6 +130,9 @@ func (a acceptor) opener(caller Caller, denied error) func(context.Context, net.
 				return secured{}, errProbe
 			}
 			return secured{}, readError(err)
+		}
+		if first[0] == tlsRecord && hungUp(conn) {
+			return secured{}, errHungUp
 		}
 		conn = &peeked{Conn: conn, first: first[:]}
 		switch {

@@ -260,11 +260,7 @@ func (a *Alerts) run(ctx context.Context, cluster watched) error {
 			receivers = a.receiversChanged()
 			a.stirs.tell()
 		case <-authority.changed:
-			snap, err := cluster.Snapshot(ctx)
-			if err != nil {
-				return nil, false // the controller ends
-			}
-			return a.certificates(snap), true
+			return a.certificatesNow(ctx, cluster)
 		case <-look.C:
 			clusterChanged, logGrown = cluster.Changed(), a.cfg.Log.Grown()
 			if receivers == nil {
@@ -289,6 +285,16 @@ func (a *Alerts) run(ctx context.Context, cluster watched) error {
 		}
 		return nil, false
 	})
+}
+
+// certificatesNow returns the certificates whose end matters. It reports false if the controller
+// ends.
+func (a *Alerts) certificatesNow(ctx context.Context, cluster watched) (alerting.Event, bool) {
+	snap, err := cluster.Snapshot(ctx)
+	if err != nil {
+		return nil, false
+	}
+	return a.certificates(snap), true
 }
 
 // seen hands the cluster to the core.
