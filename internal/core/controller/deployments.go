@@ -25,6 +25,10 @@ type deployments struct {
 	reverting *reverting
 	watching  *watching
 	latest    *deployment // nil before the first
+	// resends is when an agent needs an internal deployment. stale says that all agents must be
+	// looked at, because a deployment has run.
+	resends soonest
+	stale   bool
 }
 
 // running returns the deployment that runs, or nil.
@@ -107,7 +111,7 @@ func (ds *deployments) begin(d *deployment, timeout time.Duration) {
 	d.enter(gathering)
 	d.times.grace, d.times.deadline = ds.now.Add(wait), ds.now.Add(timeout)
 	d.outcome.complaints = map[mgmt.NodeName]string{}
-	ds.latest = d
+	ds.latest, ds.stale = d, true
 	n := Note{Level: Info, Text: d.title(begins), ReqID: d.id}
 	if !d.internal() && d.order.request != nil {
 		n.Peer = d.order.request.Asker
@@ -132,11 +136,11 @@ func (ds *deployments) supersede(d *deployment) {
 // proceed takes the deployment that runs one step further. If none runs, it starts
 // an internal deployment if one is needed. It reports whether there was anything to
 // do.
-func (ds *deployments) proceed() bool {
+func (ds *deployments) proceed(concerned whom) bool {
 	if d := ds.running(); d != nil {
 		return d.proceed()
 	}
-	return ds.resend()
+	return ds.resend(concerned)
 }
 
 // next returns when a deployment goes on or begins, if nothing else happens before.
@@ -144,23 +148,21 @@ func (ds *deployments) next() (time.Time, bool) {
 	if d := ds.running(); d != nil {
 		return d.due(), true
 	}
-	var next time.Time
-	found := false
-	for _, a := range ds.roster.agents {
-		if ds.outdated(a) && (!found || a.retryAt.Before(next)) {
-			next, found = a.retryAt, true
-		}
-	}
-	return next, found
+	return ds.resends.next()
 }
 
 // resend starts an internal deployment if an agent needs one.
-func (ds *deployments) resend() bool {
-	for _, a := range ds.roster.agents {
-		if ds.outdated(a) && !ds.now.Before(a.retryAt) {
+func (ds *deployments) resend(concerned whom) bool {
+	if ds.stale {
+		concerned, ds.stale = everybody, false
+	}
+	for _, a := range ds.resends.those(concerned, ds.roster, ds.now) {
+		outdated := ds.outdated(a)
+		if outdated && !ds.now.Before(a.retryAt) {
 			ds.begin(&deployment{id: mgmt.NewReqID(ds.rng), target: ds.memory.deployed}, ds.cfg.DeployTimeout)
 			return true
 		}
+		ds.resends.offer(a.retryAt, outdated)
 	}
 	return false
 }

@@ -168,8 +168,9 @@ func (m *Machine) advance(concerned whom) {
 	for again := true; again && m.memory.saving == nil; {
 		m.greetings.renewAll(concerned)
 		m.steers.tellAll(concerned)
+		again = m.deployments.proceed(concerned)
 		concerned = everybody
-		if again = m.deployments.proceed() || m.reverting.proceed(); m.memory.saving == nil {
+		if again = again || m.reverting.proceed(); m.memory.saving == nil {
 			again = m.operating.proceed() || again
 		}
 		m.redial()
