@@ -45,7 +45,7 @@ func (m *issuing) issue(w wish) (*x509.Certificate, *outcome) {
 		return no(access.Invalid, "%v", err)
 	}
 	m.forgetNodes(w.owner)
-	if m.unexpired() >= m.cfg.Limits.Certificates {
+	if most := m.cfg.Limits.Certificates; len(m.state.certificates) >= most && m.unexpired() >= most {
 		return no(access.Limited, "there are %d certificates that have not expired: more are not kept", m.cfg.Limits.Certificates)
 	}
 	if n := len(m.validOf(w.owner)); n >= m.cfg.Limits.OneOwner {
@@ -102,8 +102,8 @@ func (m *issuing) forgetNodes(owner identity.Identity) {
 // validOf returns the valid certificates of an identity, the latest first.
 func (m *base) validOf(owner identity.Identity) []*certificate {
 	var list []*certificate
-	for _, c := range m.state.certificates {
-		if c.owner == owner && c.valid(m.now) {
+	for _, c := range m.state.index.byOwner[owner] {
+		if c.valid(m.now) {
 			list = append(list, c)
 		}
 	}
@@ -137,10 +137,8 @@ func (m *base) revokeLine(c *certificate) {
 // renewedFrom returns the certificates that were got for one.
 func (m *base) renewedFrom(c *certificate) []*certificate {
 	var list []*certificate
-	for _, next := range m.state.certificates {
-		if next.from == c.serial {
-			list = append(list, next)
-		}
+	for _, next := range m.state.index.renewed[c.serial] {
+		list = append(list, next)
 	}
 	slices.SortFunc(list, func(a, b *certificate) int { return strings.Compare(a.serial, b.serial) })
 	return list

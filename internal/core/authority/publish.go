@@ -78,18 +78,24 @@ func (m *publishing) directory() *access.Directory {
 			Cluster: m.state.cluster.id, Authorities: m.cfg.Foreign, Revoked: map[string]bool{}, Rules: m.cfg.Rules, Pins: m.cfg.Pins,
 		},
 		Roles: map[string]mgmt.UserRole{},
-		Until: map[string]time.Time{},
+		Until: make(map[string]time.Time, len(m.state.index.byOwner)),
 	}
 	if len(m.cfg.Foreign) == 0 {
 		d.Trust.Authorities = certsOf(m.main())
 		d.NodeAuthorities = certsOf(m.issuers(true))
 	}
-	for _, c := range m.state.certificates {
-		switch owner := c.owner.String(); {
-		case !c.revoked.IsZero():
-			d.Trust.Revoked[c.serial] = true
-		case c.expires.After(d.Until[owner]):
-			d.Until[owner] = c.expires
+	for owner, certificates := range m.state.index.byOwner {
+		var until time.Time
+		for serial, c := range certificates {
+			switch {
+			case !c.revoked.IsZero():
+				d.Trust.Revoked[serial] = true
+			case c.expires.After(until):
+				until = c.expires
+			}
+		}
+		if !until.IsZero() {
+			d.Until[owner.String()] = until
 		}
 	}
 	d.RevokedControllers = m.revokedControllers()

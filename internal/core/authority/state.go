@@ -22,6 +22,7 @@ type State struct {
 	apiTokens    map[string]*apiToken
 	users        map[string]*user
 	certificates map[string]*certificate // by serial number
+	index        *index                  // of certificates
 }
 
 // record is a part of the State with a key and a value of its own.
@@ -168,7 +169,7 @@ func (o *own) key() string {
 func newState() State {
 	return State{
 		owns: map[string]*own{}, authorities: map[string]*issuer{}, tokens: map[string]*token{}, apiTokens: map[string]*apiToken{},
-		users: map[string]*user{}, certificates: map[string]*certificate{},
+		users: map[string]*user{}, certificates: map[string]*certificate{}, index: newIndex(),
 	}
 }
 
@@ -195,7 +196,9 @@ func (s *State) set(key string, r record) (before record) {
 	case userKeys:
 		return setIn(s.users, name, r)
 	case certificateKeys:
-		return setIn(s.certificates, name, r)
+		before = setIn(s.certificates, name, r)
+		s.index.change(before, r)
+		return before
 	}
 	panic(fmt.Sprintf("authority: no record has the key %q", key))
 }

@@ -55,6 +55,9 @@ func (m *upkeep) forget() {
 // forgetCertificates forgets certificates. Those that were renewed from one that is
 // forgotten count as renewed from that one's predecessor.
 func (m *upkeep) forgetCertificates() {
+	if first, ok := m.state.firstEnd(); !ok || m.now.Before(first.Add(m.cfg.CertificateLife)) {
+		return
+	}
 	gone := map[string]*certificate{}
 	for serial, c := range m.state.certificates {
 		if !m.now.Before(c.forgetAt(m.cfg.CertificateLife)) {
@@ -89,8 +92,8 @@ func (m *upkeep) next() (time.Time, bool) {
 			next, found = at, true
 		}
 	}
-	for _, c := range m.state.certificates {
-		offer(c.forgetAt(m.cfg.CertificateLife))
+	if first, ok := m.state.firstEnd(); ok {
+		offer(first.Add(m.cfg.CertificateLife)) // it is forgotten first
 	}
 	for _, t := range m.state.tokens {
 		offer(t.forgetAt(m.cfg.Memory))
