@@ -287,13 +287,17 @@ func (t clusterRules) node(at place, state mgmt.State) {
 		t.observeAll(at, unknown, "")
 		return
 	}
+	troubled := t.about[at] > 0
+	if !troubled && t.excused[at.node] != "" {
+		return // a node that a deployment starts
+	}
 	found := at.findings()
-	if state != mgmt.Crashed && state != mgmt.Failed {
+	if troubled && state != mgmt.Crashed && state != mgmt.Failed {
 		t.await(found[:2])
 	}
 	down := found[2]
 	down.level, down.text = bad, fmt.Sprintf("%s on %s is %s", at.node, at.instance, state)
-	crashed := t.crashing(found[0]) || t.crashing(found[1])
+	crashed := troubled && (t.crashing(found[0]) || t.crashing(found[1]))
 	if crashed || t.excused[at.node] != "" {
 		down.level = unknown
 	}
