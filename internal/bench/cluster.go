@@ -30,6 +30,8 @@ type running struct {
 	cmd   *exec.Cmd
 	lines *bufio.Reader
 	stdin io.Closer // of helpers
+	// discarded is closed when the lines have ended. It is nil until discard was called.
+	discarded chan struct{}
 }
 
 // embeddedNodes is the environment variable of agents that launch embedded nodes
@@ -90,12 +92,26 @@ func (r *running) await(pattern string) ([]string, error) {
 	}
 }
 
+// discard reads the lines that come, so that the process never waits for a reader. Nobody may
+// read lines after it.
+func (r *running) discard() {
+	if r.discarded != nil {
+		return
+	}
+	r.discarded = make(chan struct{})
+	go func() {
+		defer close(r.discarded)
+		io.Copy(io.Discard, r.lines)
+	}()
+}
+
 // stop ends the process and waits until it has.
 func (r *running) stop() error {
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	io.Copy(io.Discard, r.lines) // returns when the process ends
+	r.discard()
+	<-r.discarded // when the process ends
 	return r.cmd.Wait()
 }
 
@@ -170,8 +186,8 @@ func startDaemons(ctx context.Context, dir, name string, env ...string) (p *proc
 			return p, err
 		}
 	}
-	go io.Copy(io.Discard, p.controller.lines)
-	go io.Copy(io.Discard, p.agent.lines)
+	p.controller.discard()
+	p.agent.discard()
 	p.client, err = client.Dial(ctx, client.Config{Address: p.clients})
 	return p, err
 }

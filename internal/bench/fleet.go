@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -103,7 +102,7 @@ func startController(ctx context.Context, dir, name string, args ...string) (r *
 	if err != nil {
 		return r, "", "", err
 	}
-	go io.Copy(io.Discard, r.lines)
+	r.discard()
 	return r, addresses[1], addresses[2], nil
 }
 

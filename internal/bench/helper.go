@@ -50,6 +50,7 @@ func startHelper(ctx context.Context, dir string, args ...string) (*running, err
 // endHelper asks a helper to end, and waits until it has.
 func (r *running) endHelper() error {
 	r.stdin.Close()
-	io.Copy(io.Discard, r.lines)
+	r.discard()
+	<-r.discarded
 	return r.cmd.Wait()
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -98,7 +97,7 @@ func startTrio(ctx context.Context, dir string) (t *trio, err error) {
 		if _, err := r.await(serves); err != nil {
 			return t, err
 		}
-		go io.Copy(io.Discard, r.lines)
+		r.discard()
 	}
 	return t, t.await(ctx)
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -106,8 +105,8 @@ func startMutual(ctx context.Context, dir, name string) (p *processes, files []s
 	if _, err := p.agent.await(`msg="agent is live"`); err != nil {
 		return p, nil, err
 	}
-	go io.Copy(io.Discard, p.controller.lines)
-	go io.Copy(io.Discard, p.agent.lines)
+	p.controller.discard()
+	p.agent.discard()
 	_, port, err := net.SplitHostPort(p.clients)
 	if err != nil {
 		return p, nil, err

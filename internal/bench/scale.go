@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -102,7 +101,7 @@ func (l *large) begin(ctx, working context.Context, dir string) (err error) {
 	if err = l.startController(ctx, "0", "0"); err != nil {
 		return err
 	}
-	l.drain()
+	l.controller.discard()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -125,12 +124,6 @@ func (l *large) startController(ctx context.Context, peers, clients string) (err
 	}
 	l.peers, l.clients = addresses[1], addresses[2]
 	return nil
-}
-
-// drain reads what the controller logs. Otherwise the controller would wait.
-func (l *large) drain() {
-	lines := l.controller.lines
-	l.parts.Go(func() { io.Copy(io.Discard, lines) })
 }
 
 func (l *large) agentFile() string { return filepath.Join(l.dir, "agent.db") }
@@ -305,7 +298,7 @@ func (l *large) controllerAnew(ctx context.Context) ([]figure, error) {
 		}
 	}
 	ready := time.Since(began)
-	l.drain()
+	l.controller.discard()
 	took, err := l.timed(ctx, func(c *client.Client) error { return failures(c.GetNodes(ctx)) })
 	if err != nil {
 		return nil, fmt.Errorf("get_nodes of the new controller: %w", err)

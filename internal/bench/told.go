@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -50,16 +49,8 @@ func told(ctx context.Context, dir string) (figures []figure, err error) {
 	if err != nil {
 		return nil, err
 	}
-	go drain(controller.lines)
+	controller.discard()
 	return askTold(ctx, program, found[1])
-}
-
-func drain(lines *bufio.Reader) {
-	for {
-		if _, err := lines.ReadString('\n'); err != nil {
-			return
-		}
-	}
 }
 
 // keepEvents writes a million events, one a second, up to now.
