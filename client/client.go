@@ -31,7 +31,7 @@ import (
 //
 // After a timeout or a cancellation the connection is lost as well. If the
 // connection is lost, the next request connects again. The client sends no request
-// twice, but for one that only reads: it is sent again if the server closes the connection.
+// twice, but for one that only reads; see Config.Once.
 type Client struct {
 	cfg  Config
 	conn *websocket.Client
@@ -186,7 +186,7 @@ func first(results []Result, err error) (Result, error) {
 // only reads is sent once more if the connection is lost.
 func (c *Client) transact(ctx context.Context, req mgmt.Request) ([]Result, error) {
 	results, err := c.transactOnce(ctx, req)
-	if _, closed := errors.AsType[*ServerClosed](err); closed && mgmt.KindOf(req).May <= mgmt.Viewer && ctx.Err() == nil {
+	if _, closed := errors.AsType[*ServerClosed](err); closed && !c.cfg.Once && mgmt.KindOf(req).May <= mgmt.Viewer && ctx.Err() == nil {
 		return c.transactOnce(ctx, req)
 	}
 	return results, err

@@ -52,6 +52,9 @@ type Config struct {
 	// RetryDelay is the pause between two attempts, and the time limit of each
 	// attempt. Zero means 1 second.
 	RetryDelay time.Duration
+	// Once sends no request twice. Otherwise one that only reads is sent once more if the
+	// server closes the connection.
+	Once bool
 	// RequestTimeout bounds each request, besides the request's own context. Zero
 	// means 20 seconds. That is longer than controllers take by default: Zeek's
 	// controller takes up to 10 seconds, ours up to 18.

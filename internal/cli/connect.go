@@ -58,6 +58,7 @@ func (c *Commands) connected(ctx context.Context, then func(*client.Client) int)
 		Attempts:       s.PeeringAttempts,
 		RetryDelay:     s.PeeringRetryDelay,
 		RequestTimeout: s.RequestTimeout,
+		Once:           c.AsZeekClient,
 		Listen:         c.listens,
 		OnRetry:        func(attempt int, err error) { c.retrying(ctx, where, attempt, err) },
 		OnSkip:         c.skipped,
