@@ -77,7 +77,7 @@ type Limits struct {
 	// Zero means 4 minutes: some requests wait for other hosts on purpose.
 	AnswerTimeout time.Duration
 	// Grace is how long a request that changes something may go on after its controller has
-	// ceased to lead: its answer may be on its way. Zero means 1 s.
+	// ceased to lead: its answer may be on its way. Zero means half a second.
 	Grace time.Duration
 	// Patience is how long a caller may take for a part of an answer, or for a part of its
 	// request. Zero means 20 s.
@@ -108,7 +108,7 @@ func (c Config) withDefaults() (Config, error) {
 	fill("DialTimeout", &c.DialTimeout, 2*time.Second)
 	fill("PulseKept", &c.PulseKept, time.Second)
 	fill("AnswerTimeout", &c.AnswerTimeout, 4*time.Minute)
-	fill("Grace", &c.Grace, time.Second)
+	fill("Grace", &c.Grace, 500*time.Millisecond)
 	fill("Patience", &c.Patience, 20*time.Second)
 	fill("MaxAge", &c.MaxAge, time.Minute)
 	errs = append(errs,
