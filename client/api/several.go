@@ -16,7 +16,7 @@ import (
 )
 
 // addressTimeout bounds a connection to one of several addresses, and its handshake.
-const addressTimeout = 3 * time.Second
+const addressTimeout = 2 * time.Second
 
 // several makes requests to the controllers at several addresses, or at one. It begins with the
 // one that has answered last, and goes on with the next one when a controller cannot have carried
