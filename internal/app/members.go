@@ -589,11 +589,4 @@ func (c *members) member(ctx context.Context, name string) mgmt.ControllerMember
 }
 
 // pause waits, or until ctx is done.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
+func pause(ctx context.Context, d time.Duration) { within(ctx, d, nil) }

@@ -105,7 +105,7 @@ func open(cfg Config) (*Log, error) {
 		shelf, last, err := journal.Open(journal.Config{
 			Dir: cfg.Dir, Name: string(k), What: "audit log", MaxLines: max(cfg.MaxRecords/part, 1), MaxBytes: max(cfg.MaxBytes/int64(part), 1),
 			MaxAge: cfg.MaxAge, LineBytes: maxLine, Logger: cfg.Logger,
-			Read: func(line []byte) (journal.Head, error) { h, _, err := readHead(line); return h, err },
+			Read: headOf,
 		}, time.Now())
 		if err != nil {
 			return nil, fmt.Errorf("open the audit log: %w", err)

@@ -11,7 +11,7 @@ var Encode = encode
 // Survey returns how many bytes of a text are whole lines, and the number of the last
 // record. Scan returns the records.
 func Survey(text []byte) (size int64, last uint64, err error) {
-	g, _, err := journal.Survey(text, func(line []byte) (journal.Head, error) { h, _, err := readHead(line); return h, err })
+	g, _, err := journal.Survey(text, headOf)
 	return g.Size, g.Last, err
 }
 

@@ -82,6 +82,12 @@ func readHead(line []byte) (h journal.Head, object []byte, err error) {
 	return h, object, err
 }
 
+// headOf is readHead for a journal.
+func headOf(line []byte) (journal.Head, error) {
+	h, _, err := readHead(line)
+	return h, err
+}
+
 // decode returns the record in the JSON object of a line.
 func decode(h journal.Head, object []byte) (mgmt.AuditRecord, error) {
 	var r record1

@@ -99,7 +99,7 @@ func (l *Log) Take(first, last uint64, lines []byte) error {
 		return nil
 	}
 	taking := journal.Taking[shelved]{
-		What: "audit log", Head: func(line []byte) (journal.Head, error) { h, _, err := readHead(line); return h, err }, Read: shelf, Logger: l.cfg.Logger,
+		What: "audit log", Head: headOf, Read: shelf, Logger: l.cfg.Logger,
 	}
 	taken, _, err := taking.Records(first, last, lines, newest)
 	if err != nil {

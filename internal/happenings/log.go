@@ -153,7 +153,7 @@ func (l *Log) openJournal() (err error) {
 	l.journal, l.newest, err = journal.Open(journal.Config{
 		Dir: l.cfg.Dir, Name: "happenings", What: "log of happenings", MaxLines: l.cfg.MaxRecords, MaxBytes: l.cfg.MaxBytes, MaxAge: l.cfg.MaxAge,
 		LineBytes: maxLine, Indexed: true, Logger: l.cfg.Logger,
-		Read: func(line []byte) (journal.Head, error) { h, _, err := readHead(line); return h, err },
+		Read: headOf,
 	}, time.Now())
 	return err
 }

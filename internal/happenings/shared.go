@@ -64,7 +64,7 @@ func (l *Log) Take(first, last uint64, lines []byte) error {
 		return nil
 	}
 	taking := journal.Taking[written]{
-		What: "log of happenings", Head: func(line []byte) (journal.Head, error) { h, _, err := readHead(line); return h, err }, Read: readWritten, Logger: l.cfg.Logger,
+		What: "log of happenings", Head: headOf, Read: readWritten, Logger: l.cfg.Logger,
 	}
 	list, gap, err := taking.Records(first, last, lines, newest)
 	if err != nil {
