@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -182,7 +181,8 @@ func (l *Log) catchUp() error {
 func (l *Log) remember(list []Record) {
 	l.recent = append(l.recent, list...)
 	if over := len(l.recent) - l.cfg.Recent; over > 0 {
-		l.recent = slices.Delete(l.recent, 0, over)
+		clear(l.recent[:over])
+		l.recent = l.recent[over:] // append moves the others when there is no more room behind them
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/form"
@@ -112,26 +113,31 @@ func (q Query) rest(found []Record, searched uint64) uint64 {
 	return found[len(found)-1].Seq
 }
 
-// readRecent answers a query from memory, if memory has everything that it may want.
+// readRecent answers a query from memory, if memory has everything that it may want. Readers that
+// follow ask after every few records, mostly for a kind that is not among them.
 func (l *Log) readRecent(q Query) ([]Record, bool) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	recent := l.recent
 	whole := len(recent) > 0 && (q.After+1 >= recent[0].Seq || recent[0].Seq == 1)
-	all := make([]Record, 0, min(q.Limit, len(recent)))
-	for _, r := range recent {
-		if q.wants(r) {
-			all = append(all, r)
+	if !whole && !q.Latest {
+		return nil, false
+	}
+	first := sort.Search(len(recent), func(i int) bool { return recent[i].Seq > q.After })
+	var all []Record
+	for i := first; i < len(recent); i++ {
+		if q.wants(&recent[i]) {
+			all = append(all, recent[i])
 		}
 	}
-	l.mu.Unlock()
-	if !whole && !(q.Latest && len(all) >= q.Limit) {
+	if !whole && len(all) < q.Limit {
 		return nil, false
 	}
 	return q.limited(all), true
 }
 
 // wants reports whether a record is one of those that q wants.
-func (q Query) wants(r Record) bool {
+func (q Query) wants(r *Record) bool {
 	return r.Seq > q.After && (q.Before == 0 || r.Seq < q.Before) && !r.Time.Before(q.Since) && (q.Instance == "" || r.Instance == q.Instance) &&
 		(q.Node == "" || r.Node == q.Node) && (q.Kind == "" || r.Kind == q.Kind)
 }
@@ -168,7 +174,7 @@ func (q Query) scan(text []byte) (found []Record, damaged bool) {
 			damaged = true
 			continue
 		}
-		if q.wants(r) {
+		if q.wants(&r) {
 			found = append(found, r)
 		}
 		if len(found) == q.Limit && q.Limit > 0 && !q.Latest {
