@@ -44,6 +44,10 @@ type outgoing struct {
 	jsonText wsText
 }
 
+// Encoded returns v, a container, in a form that is encoded for native peers already: messages that
+// contain v copy those bytes.
+func Encoded(v zval.Value) zval.Value { return native.Encoded(v) }
+
 // native returns the whole frame for native peers, the same for all of them. It
 // is nil for a message that must not be sent to them. Nobody may change the
 // frame.

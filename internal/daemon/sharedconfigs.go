@@ -3,6 +3,7 @@ package daemon
 import (
 	"slices"
 
+	"github.com/zeekfleet/zeekfleet/internal/bus"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
@@ -37,7 +38,7 @@ func (s *sharedConfigs) encode(msg mgmt.Message, share func(zval.Value)) zval.Va
 	made := s.find(config)
 	if made == nil {
 		made = &s.made[s.next]
-		*made = sharedConfig{config: config, value: valueAt(codec.Encode(msg), place)}
+		*made = sharedConfig{config: config, value: bus.Encoded(valueAt(codec.Encode(msg), place))}
 		s.next = (s.next + 1) % len(s.made)
 	}
 	if _, toClient := msg.(mgmt.GetConfigurationResponse); toClient && !made.shared {

@@ -88,7 +88,30 @@ func (v Value) Elems() []Value {
 func (v Value) Bits() uint64 { return v.lo }
 
 // Text returns the bytes of a string or the name of an enum value. It is for encoders.
-func (v Value) Text() string { return v.str }
+func (v Value) Text() string {
+	if v.kind >= KindSet {
+		return ""
+	}
+	return v.str
+}
+
+// WithEncoding returns v, a container, with its native encoding, so that nobody encodes it anew.
+// It is for encoders and decoders: package native makes the encoding.
+func (v Value) WithEncoding(encoding string) Value {
+	if v.kind >= KindSet {
+		v.str = encoding
+	}
+	return v
+}
+
+// Encoding returns the native encoding of a container, or nothing if nobody has kept it. Containers
+// with the same encoding are equal.
+func (v Value) Encoding() string {
+	if v.kind < KindSet {
+		return ""
+	}
+	return v.str
+}
 
 // Addr128 returns the address of an address or a subnet as two halves in network order.
 // It is for encoders.

@@ -79,9 +79,9 @@ func (p Proto) String() string {
 // Value is one value of any kind. The zero Value is none.
 type Value struct {
 	kind   Kind
-	small  uint8  // a subnet's length within 128 bits; a port's protocol; unsorted or not
-	hi, lo uint64 // an address in network order; every other number is in lo
-	str    string
+	small  uint8   // a subnet's length within 128 bits; a port's protocol; unsorted or not
+	hi, lo uint64  // an address in network order; every other number is in lo
+	str    string  // a container's native encoding, or none if nobody has kept it
 	list   []Value // the elements; a table's keys and values alternate
 }
 

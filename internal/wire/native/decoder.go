@@ -56,6 +56,10 @@ func (d *decoder) value(v *zval.Value) *Error {
 	return nil
 }
 
+// keptFrom is the number of bytes from which on a container that is decoded keeps its encoding.
+// The encoding takes no memory: it is a part of the payload, as all strings are.
+const keptFrom = 1024
+
 func (d *decoder) container(v *zval.Value, kind zval.Kind, start int) *Error {
 	n := d.varbyte() * stride(kind)
 	elems := d.free[:n:n] // with this capacity, appending to elems cannot change the rest
@@ -82,6 +86,9 @@ func (d *decoder) container(v *zval.Value, kind zval.Kind, start int) *Error {
 	}
 	if !distinct {
 		return &Error{start, kind.String() + " holds a key twice"}
+	}
+	if d.off-start >= keptFrom {
+		*v = v.WithEncoding(d.payload[start:d.off])
 	}
 	return nil
 }

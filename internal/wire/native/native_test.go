@@ -334,3 +334,22 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestAContainerKeepsItsEncoding(t *testing.T) {
+	long := zval.Vector(zval.String(strings.Repeat("x", 2000)), zval.Count(1))
+	plain := native.Encode(zval.Vector(zval.Count(7), long))
+	if got := native.Encode(zval.Vector(zval.Count(7), native.Encoded(long))); !bytes.Equal(got, plain) {
+		t.Error("a message that contains an encoded value differs")
+	}
+	v, err := native.Decode(plain, native.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner := v.Elems()[1]
+	if inner.Encoding() != string(native.Encode(long)) || inner.Text() != "" || !zval.Equal(inner, long) {
+		t.Error("a long vector that is decoded is another one, or has another encoding")
+	}
+	if short := zval.Vector(zval.Count(1)); short.Encoding() != "" {
+		t.Error("a vector that nobody has encoded has an encoding")
+	}
+}
