@@ -48,7 +48,22 @@ func eventOf(m mgmt.Message) event {
 // wire.ParseEvent if v is no event, and an *Error if the event is unknown or its
 // arguments are not the message's. Data of the wrong type in a mgmt.Result is no
 // error: it becomes mgmt.BadData, so that the answer is not lost.
-func Decode(v zval.Value) (mgmt.Message, error) {
+func Decode(v zval.Value) (mgmt.Message, error) { return decode(v, nil) }
+
+// A Memory remembers the latest large configuration that was decoded with it. A controller sends an
+// agent the same configuration to prepare and to deploy, and often the next time as well: it is
+// decoded once, and takes memory once. The zero Memory remembers nothing yet. It is for one
+// goroutine.
+type Memory struct {
+	encoding string // of config; empty: none was decoded
+	config   mgmt.Configuration
+}
+
+// Decode is Decode, for messages that may have the same configuration as an earlier one. Nobody may
+// change a configuration that it returns.
+func (m *Memory) Decode(v zval.Value) (mgmt.Message, error) { return decode(v, m) }
+
+func decode(v zval.Value, known *Memory) (mgmt.Message, error) {
 	e, err := wire.ParseEvent(v)
 	if err != nil {
 		return nil, err
@@ -58,6 +73,7 @@ func Decode(v zval.Value) (mgmt.Message, error) {
 		return nil, &Error{Event: e.Name, Index: -1, Reason: "unknown event"}
 	}
 	d := newDecoder(e.Args)
+	d.known = known
 	m := row.read(&d.args)
 	if want := d.args.next; d.err == nil && len(e.Args) > want {
 		d.err = &Error{Index: -1, Reason: fmt.Sprintf("got %d arguments, want %d", len(e.Args), want)}

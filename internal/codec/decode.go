@@ -16,6 +16,8 @@ type decoder struct {
 	path []step
 	base int // where in path an error's path starts
 	err  *Error
+	// known remembers configurations. It is nil for a decoding that remembers nothing.
+	known *Memory
 	// room is for path: it is deep enough for every message.
 	room [6]step
 }

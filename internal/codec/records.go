@@ -209,15 +209,23 @@ func nodeValue(n mgmt.Node) zval.Value {
 }
 
 func readConfiguration(d *decoder, v zval.Value, at step) mgmt.Configuration {
+	encoding := v.Encoding()
+	if d.known != nil && encoding != "" && encoding == d.known.encoding {
+		return d.known.config
+	}
 	f := d.enter(v, at)
 	defer d.pop()
-	return mgmt.Configuration{
+	c := mgmt.Configuration{
 		ID: f.strOr("id", ""),
 		// Zeek has a default for both. They are required all the same: a truncated
 		// configuration must not be taken for one without nodes, which stops every node.
 		Instances: requiredSet(&f, "instances", readInstance, instanceValue),
 		Nodes:     requiredSet(&f, "nodes", readNode, nodeValue),
 	}
+	if d.known != nil && encoding != "" && d.err == nil {
+		*d.known = Memory{encoding, c}
+	}
+	return c
 }
 
 func configurationValue(c mgmt.Configuration) zval.Value {

@@ -29,6 +29,7 @@ type agentShell struct {
 	provers       map[mgmt.PeerID]launchID // the launch with whose secret a peer proves its messages, if there is a secret
 	lastPreflight *runningPreflight        // the latest; nil: there was none
 	unreadable    unreadable
+	decoded       codec.Memory // what controllers sent
 	present       func() ([]mgmt.NodeName, bool)
 	howIs         func() agent.Health
 	sweep         <-chan time.Time // when directories of removed nodes are looked for; nil: never
@@ -168,15 +169,21 @@ func (a *agentShell) message(m bus.Message) agent.Event {
 		a.cfg.Logger.Debug("message ignored", "peer", m.From.ID, "topic", m.Topic)
 		return nil
 	}
-	msg, err := codec.Decode(m.Value)
+	barred, decode := "", codec.Decode
+	if m.Topic != a.cfg.NodeTopic {
+		if barred = a.cfg.barred(m.From); barred == "" {
+			decode = a.decoded.Decode // nothing that others send is remembered
+		}
+	}
+	msg, err := decode(m.Value)
 	if err != nil {
 		a.unreadable.log(a.cfg.Logger, m, err)
 		return nil
 	}
 	peer := mgmt.PeerID(m.From.ID)
 	if m.Topic != a.cfg.NodeTopic {
-		if why := a.cfg.barred(m.From); why != "" {
-			a.cfg.Bus.OnRefused(refusalOf(m.From, why)) // the core answers it
+		if barred != "" {
+			a.cfg.Bus.OnRefused(refusalOf(m.From, barred)) // the core answers it
 		}
 		return agent.FromController{Peer: peer, Msg: msg}
 	}
