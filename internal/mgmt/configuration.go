@@ -28,6 +28,59 @@ func (c Configuration) NodesOf(instance InstanceName) []Node {
 	return nodes
 }
 
+// Same reports whether c and other are the same in every field. As in a text of a configuration, an
+// empty list is not an unset one. Configurations that share their lists are the same at once: a
+// configuration never changes.
+func (c Configuration) Same(other Configuration) bool {
+	return c.ID == other.ID && sameList(c.Instances, other.Instances, sameInstance) && sameList(c.Nodes, other.Nodes, sameNode)
+}
+
+// SharesNodes reports whether c and other are one configuration in memory. It does not compare what
+// is in it, and says no of a configuration without nodes.
+func (c Configuration) SharesNodes(other Configuration) bool {
+	return c.ID == other.ID && sharedList(c.Nodes, other.Nodes) && (sharedList(c.Instances, other.Instances) || len(c.Instances)+len(other.Instances) == 0)
+}
+
+func sharedList[T any](a, b []T) bool { return len(a) > 0 && len(a) == len(b) && &a[0] == &b[0] }
+
+func sameList[T any](a, b []T, same func(a, b *T) bool) bool {
+	if len(a) != len(b) || (a == nil) != (b == nil) {
+		return false
+	}
+	if sharedList(a, b) {
+		return true
+	}
+	for i := range a {
+		if !same(&a[i], &b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameElement is for sameList.
+func sameElement[T comparable](a, b *T) bool { return *a == *b }
+
+func samePointer[T comparable](a, b *T) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+func sameInstance(a, b *Instance) bool {
+	return a.Name == b.Name && a.Host == b.Host && samePointer(a.ListenPort, b.ListenPort)
+}
+
+func sameNode(a, b *Node) bool {
+	return a.Name == b.Name && a.Instance == b.Instance && a.Role == b.Role && a.State == b.State && samePointer(a.Port, b.Port) &&
+		sameList(a.Scripts, b.Scripts, sameElement) && sameList(a.Options, b.Options, sameElement) &&
+		samePointer(a.Interface, b.Interface) && samePointer(a.CPUAffinity, b.CPUAffinity) &&
+		(a.Env == nil) == (b.Env == nil) && maps.Equal(a.Env, b.Env) && samePointer(a.MetricsPort, b.MetricsPort) &&
+		sameList(a.Command, b.Command, sameElement) && sameList(a.Bundles, b.Bundles, sameElement) &&
+		sameList(a.RunOptions, b.RunOptions, sameElement) && a.Limits == b.Limits && a.Backend == b.Backend
+}
+
 // Clone returns a copy of c that shares no memory with it.
 func (c Configuration) Clone() Configuration {
 	c.Instances = slices.Clone(c.Instances)

@@ -1,6 +1,7 @@
 package mgmt_test
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -75,5 +76,49 @@ func TestWithHostsFillsInWhatIsNotKnown(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, c.WithHosts(agents), sameAddrs); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestConfigurationsAreTheSameIfEveryFieldIs(t *testing.T) {
+	full := everything()
+	full.Nodes[0].Command, full.Nodes[0].Bundles = []string{"c"}, []mgmt.Bundle{{Name: "b"}}
+	full.Nodes[0].RunOptions, full.Nodes[0].Limits, full.Nodes[0].Backend = []mgmt.Option{{Name: "o"}}, mgmt.Limits{Nice: 1}, mgmt.BrokerBackend
+	if !full.Same(full) || !full.Same(full.Clone()) {
+		t.Error("a configuration is not the same as itself, or as its copy")
+	}
+	for _, part := range []func(*mgmt.Configuration) reflect.Value{
+		func(c *mgmt.Configuration) reflect.Value { return reflect.ValueOf(c).Elem() },
+		func(c *mgmt.Configuration) reflect.Value { return reflect.ValueOf(&c.Instances[0]).Elem() },
+		func(c *mgmt.Configuration) reflect.Value { return reflect.ValueOf(&c.Nodes[0]).Elem() },
+	} {
+		for i := range part(new(full.Clone())).NumField() {
+			other := full.Clone()
+			field := part(&other).Field(i)
+			name := field.Type().Name() + " " + part(&other).Type().Field(i).Name
+			if field.IsZero() {
+				t.Fatalf("%s has no value in this test", name)
+			}
+			field.SetZero()
+			if full.Same(other) || other.Same(full) {
+				t.Errorf("configurations whose %s differs are the same", name)
+			}
+			empty := other.Clone()
+			switch f := part(&empty).Field(i); f.Kind() {
+			case reflect.Slice:
+				f.Set(reflect.MakeSlice(f.Type(), 0, 0))
+			case reflect.Map:
+				f.Set(reflect.MakeMap(f.Type()))
+			default:
+				continue
+			}
+			if empty.Same(other) {
+				t.Errorf("an empty %s is the same as none", name)
+			}
+		}
+	}
+	shares := full
+	shares.ID = "another"
+	if !full.SharesNodes(full) || full.SharesNodes(full.Clone()) || full.SharesNodes(shares) {
+		t.Error("SharesNodes says something else than whether the lists have one memory")
 	}
 }

@@ -54,12 +54,38 @@ func (f Fingerprint) Whole() bool { return f.version() != fingerprintUsed }
 // once, for the plans of all nodes.
 type layout struct {
 	entries     map[NodeName]ClusterEndpoint
-	oneInstance bool     // as in Plan
-	drawn       *outline // for version 2; nil: not made yet
-	action      []string // as in Telling; nil: not made yet
+	names       []NodeName // of entries, sorted; nil: not made yet
+	oneInstance bool       // as in Plan
+	drawn       *outline   // for version 2; nil: not made yet
+	wholes      map[NodeName]Fingerprint
+	action      []string // of Telling; nil: not made yet
 
 	digested string // for version 1, and for telling nodes; empty: not made yet
 	json     []byte // for version 0; nil: not made yet
+}
+
+// newLayout returns the layout of c's cluster. The nodes of a configuration are a set that is
+// sorted nearly always: then nobody sorts the names.
+func newLayout(c Configuration) layout {
+	l := layout{entries: layoutOf(c)}
+	names := make([]NodeName, 0, len(c.Nodes))
+	for i := range c.Nodes {
+		if n := &c.Nodes[i]; !n.isProgram() {
+			names = append(names, n.Name)
+		}
+	}
+	if len(names) == len(l.entries) && slices.IsSorted(names) {
+		l.names = names
+	}
+	return l
+}
+
+// sorted returns the names of the entries, sorted.
+func (l *layout) sorted() []NodeName {
+	if l.names == nil {
+		l.names = slices.Sorted(maps.Keys(l.entries))
+	}
+	return l.names
 }
 
 // is reports whether f is a fingerprint of the plan of n. A fingerprint of version 2
@@ -93,12 +119,21 @@ func (l *layout) fingerprint(n Node, zeek LayoutUse) Fingerprint {
 // whole returns the fingerprint of version 1. A fingerprint hashes one line for each
 // field that does not have its default value. So a new field changes no fingerprint
 // of a plan in which that field has its default value. State is no part of a plan.
+// A layout is that of one cluster: it has one node of each name, whose fingerprint it keeps.
 func (l *layout) whole(n Node) Fingerprint {
+	if f, ok := l.wholes[n.Name]; ok {
+		return f
+	}
 	var t lines
 	t.addNode(n)
 	t.addText("backend", string(n.Backend)) // version 2 has it in the use
 	t.addText("cluster", l.digest())
-	return Fingerprint(fingerprintWhole + ":" + t.digest()[:32])
+	if l.wholes == nil {
+		l.wholes = map[NodeName]Fingerprint{}
+	}
+	f := Fingerprint(fingerprintWhole + ":" + t.digest()[:32])
+	l.wholes[n.Name] = f
+	return f
 }
 
 // used returns the fingerprint of version 2.
@@ -121,13 +156,15 @@ func (l *layout) digest() string {
 	if l.digested != "" || len(l.entries) == 0 {
 		return l.digested
 	}
-	var t lines
-	for _, name := range slices.Sorted(maps.Keys(l.entries)) {
+	const perEntry = 80 // bytes; most take less
+	t := make(lines, 0, perEntry*len(l.entries))
+	for _, name := range l.sorted() {
 		e := l.entries[name]
 		t.add("node", string(name))
 		t.addText("role", string(e.Role))
 		if e.Host.IsValid() {
-			t.add("host", e.Host.String())
+			var room [64]byte
+			t.add("host", string(e.Host.AppendTo(room[:0])))
 		}
 		if e.Port != NoPort {
 			t.addPort("port", &e.Port)
@@ -205,7 +242,8 @@ func (t *lines) addSet(word string, value *string) {
 
 func (t *lines) addPort(word string, p *Port) {
 	if p != nil {
-		t.add(word, p.String())
+		var room [32]byte
+		t.add(word, string(p.appendTo(room[:0])))
 	}
 }
 

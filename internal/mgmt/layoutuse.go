@@ -1,10 +1,6 @@
 package mgmt
 
-import (
-	"maps"
-	"net/netip"
-	"slices"
-)
+import "net/netip"
 
 // LayoutUse says what a node reads from the layout of its cluster when it starts, and
 // cannot be told anew while it runs. Only a change of that is a change of the node's
@@ -106,7 +102,7 @@ func (l *layout) outlined() *outline {
 	o := &outline{loopback: true, oneAddress: true}
 	l.drawn = o
 	var first *netip.Addr
-	for _, name := range slices.Sorted(maps.Keys(l.entries)) {
+	for _, name := range l.sorted() {
 		e := l.entries[name]
 		host := e.Host.Unmap()
 		if first == nil {
@@ -122,7 +118,7 @@ func (l *layout) outlined() *outline {
 			o.hasLoggers = true
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(l.entries)) {
+	for _, name := range l.sorted() {
 		e := l.entries[name]
 		if e.Role == Logger || !o.hasLoggers && e.Role == Manager {
 			o.receivers = append(o.receivers, LayoutFact{FactLogReceiver, []string{string(name), hostText(e.Host.Unmap()), e.Port.String()}})

@@ -186,14 +186,14 @@ func TestTelling(t *testing.T) {
 		"worker-1 WORKER 10.0.0.1 - - 9003/tcp manager",
 		"worker-2 WORKER fe80::1 eth0 - 9000/tcp manager",
 	}
-	if !slices.Equal(telling.Action, want) {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(telling.Action, "\n"), strings.Join(want, "\n"))
+	if !slices.Equal(telling.Action(), want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(telling.Action(), "\n"), strings.Join(want, "\n"))
 	}
 	if again := mgmt.PlansOf(c, "a").Telling(); again.Layout != telling.Layout {
 		t.Error("the same layout has another text")
 	}
 	unknown := mgmt.PlansOf(one(instance("i"), node("w", "i", mgmt.Worker)), "i").Telling()
-	if got := unknown.Action[1]; got != "w WORKER 127.0.0.1 - - - -" {
+	if got := unknown.Action()[1]; got != "w WORKER 127.0.0.1 - - - -" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -50,7 +50,7 @@ func PlansOf(c Configuration, instance InstanceName) *Plans {
 // PlansUsing returns the plans of the nodes that c has on the instance. Its Zeek nodes
 // use the layout as use says.
 func PlansUsing(c Configuration, instance InstanceName, use LayoutUse) *Plans {
-	p := &Plans{nodes: make(map[NodeName]Node), layout: layout{entries: layoutOf(c)}, use: use}
+	p := &Plans{nodes: make(map[NodeName]Node), layout: newLayout(c), use: use}
 	for _, n := range c.NodesOf(instance) {
 		p.nodes[n.Name] = launchedAs(n)
 	}
@@ -171,7 +171,10 @@ type PlanComparison struct {
 
 // ComparePlans compares two configurations.
 func ComparePlans(before, after Configuration) PlanComparison {
-	digest := func(c Configuration) string { return (&layout{entries: layoutOf(c)}).digest() }
+	digest := func(c Configuration) string {
+		l := newLayout(c)
+		return l.digest()
+	}
 	return PlanComparison{byInstance(before), byInstance(after), digest(before) == digest(after)}
 }
 
@@ -227,7 +230,8 @@ func sortedOptions(list []Option) []Option {
 // PlansOfCluster returns the plans of all nodes of c, on all instances, if nothing is
 // known of how Zeek nodes use the layout.
 func PlansOfCluster(c Configuration) *Plans {
-	p := &Plans{nodes: make(map[NodeName]Node, len(c.Nodes)), layout: layout{entries: layoutOf(c), oneInstance: true}, use: WholeLayout}
+	p := &Plans{nodes: make(map[NodeName]Node, len(c.Nodes)), layout: newLayout(c), use: WholeLayout}
+	p.layout.oneInstance = true
 	for _, n := range c.Nodes {
 		p.nodes[n.Name] = launchedAs(n)
 		p.layout.oneInstance = p.layout.oneInstance && n.Instance == c.Nodes[0].Instance

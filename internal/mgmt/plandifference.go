@@ -43,7 +43,7 @@ func (ds *PlanDifferences) Because(name NodeName) []string {
 	use := useOf(after, ds.after.use)
 	if use == WholeLayout || useOf(before, ds.before.use) != use {
 		if ds.entries == nil {
-			ds.entries = compareEntries(ds.before.layout.entries, ds.after.layout.entries)
+			ds.entries = compareEntries(&ds.before.layout, &ds.after.layout)
 		}
 		d.layout(name, ds)
 	} else {
@@ -206,17 +206,17 @@ const mostNamed = 5
 // entryDifference is the difference between two layouts of a cluster.
 type entryDifference struct{ added, removed, changed []NodeName }
 
-func compareEntries(before, after map[NodeName]ClusterEndpoint) *entryDifference {
+func compareEntries(before, after *layout) *entryDifference {
 	var e entryDifference
-	for _, name := range slices.Sorted(maps.Keys(after)) {
-		if was, ok := before[name]; !ok {
+	for _, name := range after.sorted() {
+		if was, ok := before.entries[name]; !ok {
 			e.added = append(e.added, name)
-		} else if !sameEndpoint(was, after[name]) {
+		} else if !sameEndpoint(was, after.entries[name]) {
 			e.changed = append(e.changed, name)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(before)) {
-		if _, ok := after[name]; !ok {
+	for _, name := range before.sorted() {
+		if _, ok := after.entries[name]; !ok {
 			e.removed = append(e.removed, name)
 		}
 	}
@@ -240,7 +240,7 @@ func (d *difference) layout(own NodeName, ds *PlanDifferences) {
 }
 
 func sameEndpoint(a, b ClusterEndpoint) bool {
-	return a.Role == b.Role && a.Host == b.Host && a.Port == b.Port && portText(a.MetricsPort) == portText(b.MetricsPort) &&
+	return a.Role == b.Role && a.Host == b.Host && a.Port == b.Port && samePointer(a.MetricsPort, b.MetricsPort) &&
 		deref(a.Interface) == deref(b.Interface) && deref(a.PcapFile) == deref(b.PcapFile)
 }
 

@@ -1,10 +1,6 @@
 package mgmt
 
-import (
-	"maps"
-	"slices"
-	"strings"
-)
+import "strings"
 
 // ClusterLayout is the dispatch with which an agent tells a running node of its own the
 // whole layout of the cluster, after it has changed. It is for agents alone.
@@ -14,21 +10,27 @@ const ClusterLayout = "cluster_layout"
 type Telling struct {
 	// Layout stands for the layout. Equal layouts have equal texts.
 	Layout string
-	// Action is the dispatch.
-	Action []string
+	layout *layout
 }
 
 // Telling returns what nodes are told of the layout. The plans share it.
-func (p *Plans) Telling() Telling {
-	l := &p.layout
+func (p *Plans) Telling() Telling { return Telling{p.layout.digest(), &p.layout} }
+
+// Action returns the dispatch. It is made when a node is told for the first time.
+func (t Telling) Action() []string {
+	l := t.layout
+	if l == nil {
+		return nil
+	}
 	if l.action == nil {
-		l.action = []string{ClusterLayout}
+		l.action = make([]string, 1, 1+len(l.entries))
+		l.action[0] = ClusterLayout
 		manager := l.outlined().manager
-		for _, name := range slices.Sorted(maps.Keys(l.entries)) {
+		for _, name := range l.sorted() {
 			l.action = append(l.action, l.entries[name].told(name, manager))
 		}
 	}
-	return Telling{l.digest(), l.action}
+	return l.action
 }
 
 // told returns the entry as the node script reads it: name, role, address, zone, port,

@@ -58,6 +58,11 @@ func TCPPort(number uint16) Port { return Port{number, TCP} }
 // "0/unknown".
 func (p Port) String() string { return strconv.Itoa(int(p.Number)) + "/" + string(p.Proto) }
 
+// appendTo appends what String returns.
+func (p Port) appendTo(text []byte) []byte {
+	return append(append(strconv.AppendUint(text, uint64(p.Number), 10), '/'), p.Proto...)
+}
+
 // Role is the role of a process in the Management framework (Management::Role).
 type Role string
 

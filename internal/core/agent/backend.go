@@ -12,7 +12,7 @@ func keepBackend(r *rollout, c mgmt.Configuration) {
 	if use := r.cfg.LastBackend.Use(); use != mgmt.WholeLayout && (r.use == mgmt.ShapeOfLayout || r.use == mgmt.LoggersOfLayout) {
 		r.use = use
 	}
-	plans := mgmt.PlansUsing(c, r.cfg.Name, r.cfg.LayoutUse)
+	plans := r.plans.of(c, r.cfg.LayoutUse)
 	for _, n := range r.nodes.sorted(func(n *node) bool { return n.proc != nil }) {
 		if use := plans.BackendOf(n.name(), n.proc.fingerprint).Use(); use != mgmt.WholeLayout {
 			r.use = use

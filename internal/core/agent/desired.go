@@ -49,7 +49,8 @@ func (r *rollout) setDesired(c mgmt.Configuration, force bool, o occasion) {
 	if o == agentStarted {
 		keepBackend(r, c)
 	}
-	plans := mgmt.PlansUsing(c, r.cfg.Name, r.use)
+	plans := r.plans.of(c, r.use)
+	r.plans.keepOnly(c)
 	r.layouts.present = plans.Telling()
 	for name := range plans.All() {
 		n, ok := r.nodes.named[name]

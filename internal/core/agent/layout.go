@@ -33,7 +33,7 @@ func (l *layouts) tellAll() {
 			p.told = &telling{mgmt.NewReqID(l.rng), l.present.Layout}
 			l.emit(ToNodes{
 				To:  []NodePeer{{Peer: n.peer, Node: n.name(), Launch: p.launch}},
-				Msg: mgmt.NodeDispatchRequest{ReqID: p.told.id, Action: l.present.Action, Nodes: []mgmt.NodeName{n.name()}},
+				Msg: mgmt.NodeDispatchRequest{ReqID: p.told.id, Action: l.present.Action(), Nodes: []mgmt.NodeName{n.name()}},
 			})
 		}
 	}

@@ -40,7 +40,7 @@ const (
 // New returns the machine of an agent. saved is the State that the agent saved last,
 // or the zero State. The machine draws all random numbers from rng.
 func New(cfg Config, saved State, rng *rand.Rand) *Machine {
-	t := &turn{cfg: cfg.WithDefaults(), rng: rng}
+	t := &turn{cfg: cfg.WithDefaults(), rng: rng, plans: madePlans{instance: cfg.Name}}
 	requests := newRequests(t)
 	rollout := newRollout(t)
 	rollout.steering = newSteering(saved.Stopped, saved.Paused)

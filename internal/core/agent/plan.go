@@ -62,8 +62,8 @@ func planned(plan mgmt.InstancePlan) mgmt.Result {
 
 // planFor returns what a deployment of c would do with each node of this instance.
 func (m *Machine) planFor(c mgmt.Configuration) *mgmt.InstancePlan {
-	next := mgmt.PlansUsing(c, m.cfg.Name, m.cfg.LayoutUse)
-	present := mgmt.PlansUsing(m.desired, m.cfg.Name, m.rollout.use)
+	next := m.plans.of(c, m.cfg.LayoutUse)
+	present := m.plans.of(m.desired, m.rollout.use)
 	r := planning{m.rollout, m.options, present, next, mgmt.NewPlanDifferences(present, next)}
 	p := &mgmt.InstancePlan{Backend: backendOf(next)}
 	for name, plan := range next.All() {

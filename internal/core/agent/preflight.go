@@ -37,7 +37,7 @@ func (m *Machine) preflightOf(c change) (Preflight, bool) {
 		return Preflight{}, false
 	}
 	var p Preflight
-	plans := mgmt.PlansUsing(c.config, m.cfg.Name, m.cfg.LayoutUse)
+	plans := m.plans.of(c.config, m.cfg.LayoutUse)
 	for name, plan := range plans.All() {
 		if m.rollout.steering.stops(name) {
 			continue

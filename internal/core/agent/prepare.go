@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"reflect"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
@@ -46,16 +45,16 @@ func (ps *proposals) passed(c change) {
 }
 
 // wasPrepared reports whether r deploys the configuration that its peer has prepared.
-// If so, r gets the time that the peer waits for the deployment. In either case the
-// preparation no longer counts.
-func (ps *proposals) wasPrepared(r *request, config mgmt.Configuration) bool {
+// If so, r gets the time that the peer waits for the deployment, and the configuration is returned
+// in the memory of the one that was prepared. In either case the preparation no longer counts.
+func (ps *proposals) wasPrepared(r *request, config mgmt.Configuration) (mgmt.Configuration, bool) {
 	p := ps.prepared
 	ps.prepared = nil
-	if p == nil || p.peer != r.Asker || ps.now.After(p.until) || !reflect.DeepEqual(p.config, config) {
-		return false
+	if p == nil || p.peer != r.Asker || ps.now.After(p.until) || !p.config.Same(config) {
+		return config, false
 	}
 	r.Detail.patience = p.answer.Sub(ps.now)
-	return true
+	return p.config, true
 }
 
 // peerLost forgets the preparation of a peer that is gone, and ends the Fetch from it.

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -75,7 +74,7 @@ func (c change) requests() []*request { return append(slices.Clone(c.twins), c.r
 
 // repeats reports whether c deploys config, without force.
 func (c change) repeats(config mgmt.Configuration) bool {
-	return c.purpose == deploys && !c.force && reflect.DeepEqual(c.config, config)
+	return c.purpose == deploys && !c.force && c.config.Same(config)
 }
 
 // supersededBy is the error of an earlier deployment.
@@ -91,7 +90,8 @@ func (m *Machine) deploy(r *request, msg mgmt.AgentDeployRequest) {
 		m.requests.refuse(r, why)
 		return
 	}
-	c := change{request: r, config: msg.Config, force: msg.Force, prepared: m.proposals.wasPrepared(r, msg.Config)}
+	c := change{request: r, config: msg.Config, force: msg.Force}
+	c.config, c.prepared = m.proposals.wasPrepared(r, msg.Config)
 	m.requests.open(r, m.requests.patience(r, m.cfg.DeployTimeout))
 	if !m.proposals.fetch(c) {
 		weighing{m}.weigh(c)
@@ -153,16 +153,15 @@ func (ps *proposals) waiting() *change {
 // mistake returns why the agent refuses the configuration, or nothing. The name of a
 // node becomes the name of a directory.
 func (c Config) mistake(config mgmt.Configuration) string {
-	seen := make(map[mgmt.NodeName]bool, len(config.Nodes))
+	if name, twice := twice(config.Nodes); twice {
+		return fmt.Sprintf("multiple nodes named '%s'", name)
+	}
 	local := 0
-	for _, n := range config.Nodes {
-		if seen[n.Name] {
-			return fmt.Sprintf("multiple nodes named '%s'", n.Name)
-		}
-		seen[n.Name] = true
-		if n.Instance != c.Name {
+	for i := range config.Nodes {
+		if config.Nodes[i].Instance != c.Name {
 			continue
 		}
+		n := config.Nodes[i]
 		local++
 		if err := mgmt.CheckName(string(n.Name)); err != nil {
 			return fmt.Sprintf("node %q is badly named: %v", string(n.Name), err)
@@ -180,6 +179,25 @@ func (c Config) mistake(config mgmt.Configuration) string {
 	return ""
 }
 
+// twice returns a name that two nodes have, if there is one. Nodes are sorted nearly always.
+func twice(nodes []mgmt.Node) (mgmt.NodeName, bool) {
+	sorted := true
+	for i := 1; i < len(nodes) && sorted; i++ {
+		sorted = nodes[i-1].Name < nodes[i].Name
+	}
+	if sorted {
+		return "", false
+	}
+	seen := make(map[mgmt.NodeName]bool, len(nodes))
+	for i := range nodes {
+		if seen[nodes[i].Name] {
+			return nodes[i].Name, true
+		}
+		seen[nodes[i].Name] = true
+	}
+	return "", false
+}
+
 // save has c saved. Save is the last effect of the Step.
 func (ps *proposals) save(c change) { ps.saving = &c }
 
@@ -187,7 +205,7 @@ func (ps *proposals) save(c change) { ps.saving = &c }
 // is of the same configuration as c.
 func (ps *proposals) dropWaiting(c change) {
 	before := ps.waiting()
-	if before == nil || before.purpose != deploys || reflect.DeepEqual(before.config, c.config) {
+	if before == nil || before.purpose != deploys || before.config.Same(c.config) {
 		return
 	}
 	ps.fetching, ps.pending = nil, nil

@@ -15,6 +15,7 @@ type turn struct {
 	now time.Time
 	out []Effect
 
+	plans   madePlans
 	moments uint64 // see moment
 }
 
