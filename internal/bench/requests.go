@@ -98,8 +98,8 @@ func (m memory) figures(when string) []figure {
 	}
 }
 
-// What the figure of growth asks for. A controller takes about 2,000 requests a second from
-// all clients together.
+// What the figure of growth asks for. A controller takes at most 6,000 requests a second
+// from all clients together.
 const (
 	growthClients  = 8
 	growthFirst    = 10_000

@@ -122,7 +122,7 @@ const defaultSaveTimeout = 5 * time.Second
 // defaultPace is the pace of both daemons. It does not bind the agents, nodes and
 // controllers that a daemon knows. A person's requests stay far below it. `make
 // bench` shows what a thousand attackers can do within it.
-var defaultPace = bus.Pace{Burst: 100, PerSecond: 25, Shared: 2000}
+var defaultPace = bus.Pace{Burst: 100, PerSecond: 25, Shared: 6000}
 
 // DefaultMaxAgents is how many agents may be connected with a controller.
 const DefaultMaxAgents = 10_000
