@@ -53,7 +53,8 @@ type LeadingConfig struct {
 	Changed func(LeadingView)
 	// CallTimeout bounds each call of the store. Zero means 2 s.
 	CallTimeout time.Duration
-	// PulseTimeout bounds each question to the controller that leads. Zero means 1 s.
+	// PulseTimeout bounds each question to the controller that leads. After one that was lost
+	// there must be time for another one before leading.Config.Silence is over. Zero means 750 ms.
 	PulseTimeout time.Duration
 	// Well is how long ago the last good renewal of the session may have begun for this
 	// controller to say that it leads. Zero means 3 s.
@@ -87,7 +88,7 @@ type Leading struct {
 func NewLeading(cfg LeadingConfig) *Leading {
 	cfg.Core.Name = cfg.Name
 	cfg.CallTimeout = cmp.Or(cfg.CallTimeout, 2*time.Second)
-	cfg.PulseTimeout = cmp.Or(cfg.PulseTimeout, time.Second)
+	cfg.PulseTimeout = cmp.Or(cfg.PulseTimeout, 750*time.Millisecond)
 	cfg.Well = cmp.Or(cfg.Well, 3*time.Second)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
 	l := &Leading{

@@ -17,7 +17,7 @@ type Config struct {
 	// Margin is how long before the session could have ended the own lead counts as lost. Zero
 	// means 1 s.
 	Margin time.Duration
-	// Pulse is how often the controller that leads is asked. Zero means 300 ms.
+	// Pulse is how often the controller that leads is asked. Zero means 500 ms.
 	Pulse time.Duration
 	// Silence is after what time without an answer this controller doubts the one that leads.
 	// Zero means 1.5 s.
@@ -56,7 +56,7 @@ func (c Config) withDefaults() Config {
 	c.SessionTTL = cmp.Or(c.SessionTTL, 5*time.Second)
 	c.Renew = cmp.Or(c.Renew, time.Second)
 	c.Margin = cmp.Or(c.Margin, time.Second)
-	c.Pulse = cmp.Or(c.Pulse, 300*time.Millisecond)
+	c.Pulse = cmp.Or(c.Pulse, 500*time.Millisecond)
 	c.Silence = cmp.Or(c.Silence, 1500*time.Millisecond)
 	c.RefusedInARow = cmp.Or(c.RefusedInARow, 2)
 	c.Count = cmp.Or(c.Count, 500*time.Millisecond)
