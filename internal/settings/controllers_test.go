@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/app"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
@@ -52,5 +53,19 @@ func TestAgentsOfSeveralControllers(t *testing.T) {
 				t.Errorf("got %s and %q, want %q", a.Controller, a.Controllers, tt.want)
 			}
 		})
+	}
+}
+
+// Nobody who has set a quick election has to set the heartbeat, too.
+func TestTheHeartbeatFollowsAQuickElection(t *testing.T) {
+	for election, want := range map[string]time.Duration{"600ms": 120 * time.Millisecond, "1s": 200 * time.Millisecond, "3s": 200 * time.Millisecond} {
+		given := given{flags: []string{"--cluster", "--store-election=" + election}}
+		c, _, err := settings.ResolveController(sources(t, given, app.Defaults().AddControllerFlags))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Cluster.Heartbeat != want {
+			t.Errorf("election %s: the heartbeat is %v, want %v", election, c.Cluster.Heartbeat, want)
+		}
 	}
 }

@@ -148,6 +148,9 @@ func ResolveController(src Sources) (Controller, []Entry, error) {
 		return Controller{}, nil, err
 	}
 	c.Directory = c.directory(c.Directory, c.Name)
+	if r.origin[storeHeartbeat] == originDefault { // of a quick election that somebody has set
+		c.Cluster.Heartbeat = min(c.Cluster.Heartbeat, c.Cluster.Election/5)
+	}
 	if err := c.check(r); err != nil {
 		return Controller{}, nil, err
 	}

@@ -88,7 +88,7 @@ func defaultController() settings.Controller {
 			Life:         12 * time.Hour,
 		},
 		Cluster: settings.Cluster{
-			Peer: settings.Listen{Port: 2152}, Heartbeat: 100 * time.Millisecond, Election: time.Second, QuotaMegabytes: 4096,
+			Peer: settings.Listen{Port: 2152}, Heartbeat: 200 * time.Millisecond, Election: time.Second, QuotaMegabytes: 4096,
 			Etcd: settings.Etcd{Endpoints: []string{}, Prefix: "zeekfleet/"},
 		},
 	}

@@ -10,6 +10,9 @@ import (
 // other's store.
 const PeerPort = 2152
 
+// storeHeartbeat is the setting of Cluster.Heartbeat.
+const storeHeartbeat = "controller.store.heartbeat"
+
 // The bounds of the times and sizes of the store of a cluster of controllers.
 const (
 	minHeartbeat, maxHeartbeat = 10 * time.Millisecond, 5 * time.Second
@@ -59,11 +62,11 @@ func clusterTable() []setting[Controller] {
 		{key: "controller.peer_port", flag: "peer-port", env: "ZEEKFLEET_CONTROLLER_PEER_PORT", initial: strconv.Itoa(PeerPort),
 			doc:   "port where the other controllers reach the store of this one",
 			field: func(c *Controller) value { return portAt(&c.Cluster.Peer.Port, 1) }},
-		{key: "controller.store.heartbeat", flag: "store-heartbeat", env: "ZEEKFLEET_CONTROLLER_STORE_HEARTBEAT", initial: "100ms",
-			doc:   "how often the leader of the shared store is heard; about the time that a message takes to the farthest controller and back",
+		{key: storeHeartbeat, flag: "store-heartbeat", env: "ZEEKFLEET_CONTROLLER_STORE_HEARTBEAT", initial: "200ms",
+			doc:   "how often the leader of the shared store is heard; about twice the time that a message takes to the farthest controller and back; at most a fifth of controller.store.election",
 			field: func(c *Controller) value { return durationAt(&c.Cluster.Heartbeat, minHeartbeat, maxHeartbeat) }},
 		{key: "controller.store.election", flag: "store-election", env: "ZEEKFLEET_CONTROLLER_STORE_ELECTION", initial: "1s",
-			doc:   "after how long without its leader the shared store elects another one; ten times the heartbeat",
+			doc:   "after how long without its leader the shared store elects another one; at least five times the heartbeat",
 			field: func(c *Controller) value { return durationAt(&c.Cluster.Election, minElection, maxElection) }},
 		{key: "controller.store.megabytes", flag: "store-megabytes", env: "ZEEKFLEET_CONTROLLER_STORE_MEGABYTES", initial: "4096",
 			doc:   "how many MiB the database of the shared store has at most, with the contents of bundles",

@@ -60,7 +60,7 @@ type Config struct {
 	Quota int64
 
 	// Heartbeat is how often the leader of etcd shows the others that it lives, and Election
-	// how long they wait for it. Zero means 100 ms and 1 s.
+	// how long they wait for it. Zero means 200 ms and 1 s.
 	Heartbeat, Election time.Duration
 
 	// OnRemoved is called when this member was removed from the cluster. It may be nil.
@@ -108,7 +108,7 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	c.Quota = cmp.Or(max(c.Quota, 0), 4<<30)
-	c.Heartbeat = cmp.Or(max(c.Heartbeat, 0), 100*time.Millisecond)
+	c.Heartbeat = cmp.Or(max(c.Heartbeat, 0), 200*time.Millisecond)
 	c.Election = cmp.Or(max(c.Election, 0), time.Second)
 	c.MaxValue = cmp.Or(max(c.MaxValue, 0), 64<<20)
 	c.MaxSave = cmp.Or(max(c.MaxSave, 0), 256<<20)

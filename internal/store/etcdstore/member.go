@@ -54,9 +54,19 @@ const (
 // gets the database.
 const logEntries = 500
 
+// backendBatch is how often etcd writes what it has applied to its database, and backendLimit after
+// how many changes at the latest. Until then its log has them, on the disk. By itself etcd looks ten
+// times a second whether there are any, which wakes a process at rest. Because of the limit, at most 64
+// chunks of 512 kB wait in memory.
+const (
+	backendBatch = 500 * time.Millisecond
+	backendLimit = 64
+)
+
 // startMember starts a member. It calls fail, at most once, when the member has ended by
 // itself.
 func startMember(ctx context.Context, cfg Config, fail func(error)) (*member, error) {
+	letRest()
 	hung := make(chan struct{})
 	m := &member{cfg: cfg, done: make(chan struct{}), hung: hung, hangs: sync.OnceFunc(func() { close(hung) }), tls: transport.TLSInfo{
 		CertFile: cfg.CertFile, KeyFile: cfg.KeyFile, TrustedCAFile: cfg.CAFile, ClientCertAuth: cfg.CAFile != "",
@@ -232,6 +242,8 @@ func (m *member) serverConfig() (config.ServerConfig, error) {
 		TickMs:                      uint(cmp.Or(cfg.Heartbeat.Milliseconds(), 1)),
 		ElectionTicks:               int(max(cfg.Election/cfg.Heartbeat, 5)),
 		InitialElectionTickAdvance:  true,
+		BackendBatchInterval:        backendBatch,
+		BackendBatchLimit:           backendLimit,
 		AutoCompactionMode:          "periodic", // Run compacts
 		QuotaBackendBytes:           cfg.Quota,
 		MaxTxnOps:                   maxOps,
