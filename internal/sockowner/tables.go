@@ -117,11 +117,19 @@ func connectedWith(table io.Reader, at netip.AddrPort) []Socket {
 // listens is the state of a socket that listens (BPF_TCP_LISTEN).
 const listens = unix.BPF_TCP_LISTEN
 
+// listening returns the sockets of a table that listen. The kernel lists these first, and
+// older kernels list with them the connections that are being opened (tcp_seq_start in
+// net/ipv4/tcp_ipv4.c). So listening reads no further than to the first other socket: the
+// rest of the table takes the kernel a millisecond or more.
 func listening(table io.Reader) []Socket {
 	var found []Socket
 	for s, err := range rows(table) {
-		if err == nil && s.state == listens {
+		switch {
+		case err != nil:
+		case s.state == listens:
 			found = append(found, s)
+		case s.state != unix.BPF_TCP_SYN_RECV:
+			return found
 		}
 	}
 	return found
