@@ -326,7 +326,7 @@ type looks struct {
 }
 
 const (
-	fewInstances = 100                    // for which there are no such pauses
+	fewInstances = 10                     // for which there are no such pauses
 	lookPause    = 200 * time.Microsecond // for each instance
 	maxLookPause = 5 * time.Second
 )

@@ -149,10 +149,14 @@ func (r *Recorder) poke() {
 // must not wait.
 func (r *Recorder) Run(ctx context.Context, ask func(Ask)) error {
 	for {
-		r.writeOwn()
+		wrote := r.writeOwn()
 		r.writeTold()
 		for _, a := range r.due() {
 			ask(a)
+		}
+		if wrote && r.cfg.Hears && !pause(ctx, writePause) {
+			r.writeOwn()
+			return context.Cause(ctx)
 		}
 		timer := time.NewTimer(r.untilNext())
 		select {
@@ -167,8 +171,25 @@ func (r *Recorder) Run(ctx context.Context, ask func(Ask)) error {
 	}
 }
 
-// writeOwn writes the happenings that wait, and says how many are lost.
-func (r *Recorder) writeOwn() {
+// writePause is how long a controller collects happenings of its own after it has written some. Each write waits for the
+// disk, and wakes those who follow the log. A deployment to 1,000 nodes has 4,000 happenings.
+const writePause = 5 * time.Millisecond
+
+// pause waits, and reports whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// writeOwn writes the happenings that wait, and says how many are lost. It reports whether there were
+// any.
+func (r *Recorder) writeOwn() bool {
 	r.mu.Lock()
 	list, lost := r.waiting, r.lost
 	r.waiting, r.lost = nil, map[loss]int{}
@@ -183,12 +204,12 @@ func (r *Recorder) writeOwn() {
 		}})
 	}
 	if len(list) == 0 {
-		return
+		return false
 	}
 	err := r.cfg.Log.Append(r.heardNow(list))
 	r.wrote(err)
 	if err == nil {
-		return
+		return true
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -200,6 +221,7 @@ func (r *Recorder) writeOwn() {
 	for l, n := range lost {
 		r.lose(l.instance, l.why, n)
 	}
+	return true
 }
 
 // heardNow says when a controller's log gets these records. What happened by the clock of

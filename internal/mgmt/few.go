@@ -22,9 +22,14 @@ func FewNames[T ~string](names []T, most int) string {
 // FewTexts joins the first texts of a list, and says how many more there are:
 // "a; b; and 3 more".
 func FewTexts(texts []string, most int, separator string) string {
-	more := len(texts) - most
-	if more <= 0 {
-		return strings.Join(texts, separator)
+	return FewTextsOf(texts[:min(len(texts), most)], len(texts), separator)
+}
+
+// FewTextsOf is FewTexts for the first texts of a list that has so many.
+func FewTextsOf(first []string, all int, separator string) string {
+	text := strings.Join(first, separator)
+	if more := all - len(first); more > 0 {
+		text += separator + fmt.Sprintf("and %d more", more)
 	}
-	return strings.Join(texts[:most], separator) + separator + fmt.Sprintf("and %d more", more)
+	return text
 }

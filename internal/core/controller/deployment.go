@@ -230,25 +230,28 @@ func (d *deployment) sayDoing() {
 	}
 }
 
-// awaitedAnswers names the instances whose answers d waits for.
+// awaitedAnswers names the first instances whose answers d waits for, and says how many more there
+// are.
 func (d *deployment) awaitedAnswers() string {
-	var names []string
-	for _, l := range d.open {
+	var late []mgmt.InstanceName
+	if d.order.isResumed() {
+		late = d.order.late
+	}
+	names := make([]string, 0, maxNamed)
+	for _, l := range d.open[:min(len(d.open), maxNamed)] {
 		name := string(l.agent.name)
 		if fetches := l.fetches(); fetches != "" {
 			name += " (" + fetches + ")"
 		}
 		names = append(names, name)
 	}
-	for _, a := range d.leaving {
+	for _, a := range d.leaving[:min(len(d.leaving), maxNamed-len(names))] {
 		names = append(names, string(a.name))
 	}
-	if d.order.isResumed() {
-		for _, name := range d.order.late {
-			names = append(names, string(name))
-		}
+	for _, name := range late[:min(len(late), maxNamed-len(names))] {
+		names = append(names, string(name))
 	}
-	return mgmt.FewTexts(names, maxNamed, ", ")
+	return mgmt.FewTextsOf(names, len(d.open)+len(d.leaving)+len(late), ", ")
 }
 
 // title returns the text of a note about d.

@@ -46,8 +46,11 @@ func (ops *operations) asItsAgentSays(a *agent, msg mgmt.NotifyChange) {
 func (ops *operations) behind(key stepKey, msg mgmt.NotifyChange) (by *operation) {
 	at, leads := 0, false
 	for _, o := range ops.list {
+		if !o.running() {
+			continue
+		}
 		s, ok := o.stepOf(key)
-		if !o.running() || !ok || s.State != mgmt.StepRunning || s.Action == mgmt.ActionNone {
+		if !ok || s.State != mgmt.StepRunning || s.Action == mgmt.ActionNone {
 			continue
 		}
 		at++

@@ -81,22 +81,35 @@ func (m *Machine) Step(now time.Time, ev Event) []Effect {
 	}
 	m.begin()
 	m.redial()
-	busy := m.busy()
+	before := m.affairs()
 	m.roster.newest = nil
 	m.handle(ev)
-	m.advance(m.concerned(ev, busy))
+	m.advance(m.concerned(ev, before))
 	return m.out
 }
 
-// busy reports whether a part of m may concern itself with any agent.
-func (m *Machine) busy() bool {
-	return m.deployments.running() != nil || m.memory.saving != nil
+// affairs are what concerns all agents: the configuration that is deployed, and the one that is
+// about to be.
+type affairs struct {
+	deployment       *deployment // that runs
+	phase            phase
+	target, deployed *target
+	saving           bool
 }
 
-// concerned returns whom an event concerns: one agent, if nothing else went on before or does now.
-// A cluster may have ten thousand agents, and all may come at once.
-func (m *Machine) concerned(ev Event, busy bool) whom {
-	if busy || m.busy() {
+func (m *Machine) affairs() affairs {
+	is := affairs{deployment: m.deployments.running(), deployed: m.memory.deployed, saving: m.memory.saving != nil}
+	if d := is.deployment; d != nil {
+		is.phase, is.target = d.phase, d.target
+	}
+	return is
+}
+
+// concerned returns whom an event concerns: one agent, if the affairs of all are as before.
+// A cluster may have ten thousand agents. All may come at once, and in a deployment each says how
+// its nodes do.
+func (m *Machine) concerned(ev Event, before affairs) whom {
+	if before.saving || before != m.affairs() {
 		return everybody
 	}
 	switch ev := ev.(type) {
