@@ -152,16 +152,7 @@ func stringKey[S ~string](d *decoder, v zval.Value, at step) S {
 
 func stringElem[S ~string](d *decoder, v zval.Value, at step) S { return S(d.str(v, at)) }
 
-// optTable reads the entries of an optional table. It returns nil if the table is
-// empty or unset.
-func optTable[K ~string, T any](f *fields, name string, read reader[T]) map[K]T {
-	v, at := f.optional(name)
-	if v.IsNone() {
-		return nil
-	}
-	return tableOf[K](f.d, v, at, read)
-}
-
+// tableOf reads the entries of a table. It returns nil if the table is empty.
 func tableOf[K ~string, T any](d *decoder, v zval.Value, at step, read reader[T]) map[K]T {
 	pairs, ok := v.Table()
 	if !ok {

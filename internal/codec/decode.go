@@ -17,7 +17,8 @@ type decoder struct {
 	base int // where in path an error's path starts
 	err  *Error
 	// known remembers configurations. It is nil for a decoding that remembers nothing.
-	known *Memory
+	known   *Memory
+	lastEnv *environment // of the latest node that has one; nil: there was none
 	// room is for path: it is deep enough for every message.
 	room [6]step
 }

@@ -52,9 +52,28 @@ func readNode(d *decoder, v zval.Value, at step) mgmt.Node {
 		Options:     optSet(&f, "options", readOption, optionValue),
 		Interface:   f.optStr("interface"),
 		CPUAffinity: f.optInt("cpu_affinity"),
-		Env:         optTable[string](&f, "env", stringElem[string]),
+		Env:         d.env(&f),
 		MetricsPort: f.optPort("metrics_port"),
 	})
+}
+
+// env reads the environment of a node. Nodes that follow each other often have the same one: they
+// share the map, which never changes.
+func (d *decoder) env(f *fields) map[string]string {
+	v, at := f.optional("env")
+	if v.IsNone() {
+		return nil
+	}
+	if d.lastEnv == nil || !zval.Equal(v, d.lastEnv.value) {
+		d.lastEnv = &environment{v, tableOf[string](d, v, at, stringElem[string])}
+	}
+	return d.lastEnv.entries
+}
+
+// environment is a table that was read.
+type environment struct {
+	value   zval.Value
+	entries map[string]string
 }
 
 // An extra is a field of a node for which Zeek's record has none. It travels as an option.
@@ -141,6 +160,13 @@ func extraOf[T any](option string, list func(mgmt.Node) []T, set func(*mgmt.Node
 // withExtras takes the extras out of the options. Text that has no such form stays an
 // option, which controllers and agents refuse.
 func withExtras(n mgmt.Node) mgmt.Node {
+	if !slices.ContainsFunc(n.Options, func(o mgmt.Option) bool { return strings.HasPrefix(o.Name, fleetModule) }) {
+		return n
+	}
+	return takeExtras(n) // whose n is on the heap
+}
+
+func takeExtras(n mgmt.Node) mgmt.Node {
 	taken := func(o mgmt.Option) bool {
 		for _, e := range extras {
 			if o.Name == e.option && e.text(n) == "" {
@@ -148,9 +174,6 @@ func withExtras(n mgmt.Node) mgmt.Node {
 			}
 		}
 		return false
-	}
-	if !slices.ContainsFunc(n.Options, func(o mgmt.Option) bool { return strings.HasPrefix(o.Name, fleetModule) }) {
-		return n
 	}
 	var rest []mgmt.Option
 	for _, o := range n.Options {

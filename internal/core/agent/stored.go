@@ -73,11 +73,11 @@ type stateForm0 struct {
 
 // Changes returns the changes that store s. They replace all that is stored.
 func (s State) Changes() []Change {
-	desired := form.NewConfiguration(s.Desired)
+	var without any = stateForm3{Version: 3, Told: s.Told, Stopped: s.Stopped, Paused: s.Paused, Term: s.Term}
 	if s.Term == 0 {
-		return []Change{{stateKey, form.Encode(stateForm2{2, s.Told, desired, s.Stopped, s.Paused})}}
+		without = stateForm2{Version: 2, Told: s.Told, Stopped: s.Stopped, Paused: s.Paused}
 	}
-	return []Change{{stateKey, form.Encode(stateForm3{3, s.Told, desired, s.Stopped, s.Paused, s.Term})}}
+	return []Change{{stateKey, form.EncodeWith(without, "desired", s.Desired)}}
 }
 
 // Restore reads the State from the stored values, by their keys. Without values it

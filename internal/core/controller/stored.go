@@ -99,9 +99,9 @@ type entryForm2 struct {
 // encode returns the value of e. The first call also sets e.size. At that time no
 // other goroutine has e.
 func (e *Entry) encode() []byte {
-	value := form.Encode(entryForm2{
-		storedForm, e.Revision, e.When.UTC(), e.Who, originForm2(e.Origin), e.Found, e.Assigned.Broker, e.Assigned.Metrics, form.NewConfiguration(e.Config),
-	})
+	value := form.EncodeWith(entryForm2{
+		storedForm, e.Revision, e.When.UTC(), e.Who, originForm2(e.Origin), e.Found, e.Assigned.Broker, e.Assigned.Metrics, form.Configuration{},
+	}, "configuration", e.Config)
 	if e.size == 0 {
 		e.size = len(value)
 	}
