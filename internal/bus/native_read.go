@@ -25,6 +25,7 @@ type reader struct {
 	large   *share
 	topics  map[string]string
 	ignored ignored
+	decoded native.Memory
 }
 
 // read handles the peer's messages until the connection ends, and returns why it
@@ -137,7 +138,7 @@ func (r *reader) data(life context.Context, m wire.Message) error {
 		return err
 	}
 	defer done()
-	v, err := native.Decode(m.Payload, native.Limits{})
+	v, err := r.decoded.Decode(m.Payload, native.Limits{})
 	if err != nil {
 		return fmt.Errorf("message on %.100q: %w", topic, err)
 	}

@@ -52,44 +52,61 @@ func Decode(buf []byte, lim Limits) (zval.Value, error) {
 // DecodeString is Decode for bytes that are a string already. The value's strings share
 // its memory, so there is no copy.
 func DecodeString(payload string, lim Limits) (zval.Value, error) {
+	v, _, err := decode(payload, lim, known{})
+	return v, err
+}
+
+// decode is DecodeString for a payload that may have sets that are known. found are long sets that
+// were not.
+func decode(payload string, lim Limits, known known) (v zval.Value, found []*decodedSet, _ error) {
 	lim = lim.withDefaults()
-	values, err := scan(payload, lim.Elements)
+	values, spared, err := scan(payload, lim.Elements, &known)
 	if err != nil {
-		return zval.None(), err
+		return zval.None(), nil, err
 	}
-	d := decoder{payload: payload, depth: lim.Depth}
-	if values > 1 {
-		d.free = make([]zval.Value, values-1)
+	d := decoder{payload: payload, depth: lim.Depth, lowest: lim.Depth, known: known}
+	if values-spared > 1 {
+		d.free = make([]zval.Value, values-spared-1)
 	}
-	var v zval.Value
 	if err := d.value(&v); err != nil {
-		return zval.None(), err
+		return zval.None(), nil, err
 	}
-	return v, nil
+	return v, d.found, nil
 }
 
 // scan checks the tags and lengths in payload, which must be exactly one value. It
-// returns the number of values in payload, with the outermost one. So the decoder
-// allocates memory only for values that are there. scan itself allocates nothing.
-func scan(payload string, limit int) (values int, _ *Error) {
+// returns the number of values in payload, with the outermost one, and how many of them are in
+// sets that are known. So the decoder allocates memory only for values that are there. scan itself
+// allocates nothing.
+func scan(payload string, limit int, known *known) (values, spared int, _ *Error) {
 	off := 0
 	for due := 1; due > 0; due-- { // due is the number of values that must still follow
 		if off == len(payload) {
-			return 0, &Error{off, "truncated"}
+			return 0, 0, &Error{off, "truncated"}
 		}
 		start, kind := off, zval.Kind(payload[off])
 		if kind > zval.KindVector {
-			return 0, &Error{off, "unknown tag"}
+			return 0, 0, &Error{off, "unknown tag"}
+		}
+		if kind == zval.KindSet {
+			if set := known.at(payload[off:]); set != nil {
+				if values += set.values; values > limit {
+					return 0, 0, &Error{off, "more values than allowed"}
+				}
+				spared += set.values - 1
+				off += len(set.value.Encoding())
+				continue
+			}
 		}
 		if values++; values > limit {
-			return 0, &Error{off, "more values than allowed"}
+			return 0, 0, &Error{off, "more values than allowed"}
 		}
 		off++
 		size := bodySize[kind]
 		if sized(kind) {
 			n, next, reason := varbyte(payload, off)
 			if reason != "" {
-				return 0, &Error{off, reason}
+				return 0, 0, &Error{off, reason}
 			}
 			off = next
 			if kind >= zval.KindSet {
@@ -100,14 +117,14 @@ func scan(payload string, limit int) (values int, _ *Error) {
 		}
 		// Each value that must follow takes at least one byte.
 		if size+due-1 > len(payload)-off {
-			return 0, &Error{start, "truncated"}
+			return 0, 0, &Error{start, "truncated"}
 		}
 		off += size
 	}
 	if off != len(payload) {
-		return 0, &Error{off, "bytes left over after the value"}
+		return 0, 0, &Error{off, "bytes left over after the value"}
 	}
-	return values, nil
+	return values, spared, nil
 }
 
 // sized reports whether values of kind encode their length.

@@ -12,6 +12,10 @@ type decoder struct {
 	off     int
 	free    []zval.Value // room for the elements of all containers that still follow
 	depth   int          // how much deeper containers may nest
+	lowest  int          // the least depth so far
+	known   known
+	spared  int           // values in sets that are known
+	found   []*decodedSet // long sets that are not known
 }
 
 // value decodes one value into v.
@@ -61,13 +65,21 @@ func (d *decoder) value(v *zval.Value) *Error {
 const keptFrom = 1024
 
 func (d *decoder) container(v *zval.Value, kind zval.Kind, start int) *Error {
+	if kind == zval.KindSet {
+		if set := d.known.at(d.payload[start:]); set != nil {
+			return d.again(v, set, start)
+		}
+	}
 	n := d.varbyte() * stride(kind)
+	room := len(d.free) - d.spared
 	elems := d.free[:n:n] // with this capacity, appending to elems cannot change the rest
 	d.free = d.free[n:]
 	if d.depth == 0 {
 		return &Error{start, "nested deeper than allowed"}
 	}
+	above, lowest := d.depth, d.lowest
 	d.depth--
+	d.lowest = d.depth
 	for i := range elems {
 		if err := d.value(&elems[i]); err != nil {
 			return err
@@ -90,6 +102,22 @@ func (d *decoder) container(v *zval.Value, kind zval.Kind, start int) *Error {
 	if d.off-start >= keptFrom {
 		*v = v.WithEncoding(d.payload[start:d.off])
 	}
+	if kind == zval.KindSet && d.off-start >= rememberedFrom {
+		d.found = append(d.found, &decodedSet{*v, room - (len(d.free) - d.spared) + 1, above - d.lowest})
+	}
+	d.lowest = min(d.lowest, lowest)
+	return nil
+}
+
+// again takes a set that was decoded before.
+func (d *decoder) again(v *zval.Value, set *decodedSet, start int) *Error {
+	if d.depth < set.height {
+		return &Error{start, "nested deeper than allowed"}
+	}
+	*v = set.value
+	d.spared += set.values - 1
+	d.off = start + len(set.value.Encoding())
+	d.lowest = min(d.lowest, d.depth-set.height)
 	return nil
 }
 
