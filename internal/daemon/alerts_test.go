@@ -361,8 +361,9 @@ func TestTheAlertsLookMoreRarelyAtALargeCluster(t *testing.T) {
 		instances        int
 		ago, least, want time.Duration
 	}{
-		{100, 0, 0, 0},
-		{100, 0, time.Second, time.Second},
+		{10, 0, 0, 0},
+		{10, 0, time.Second, time.Second},
+		{100, 0, 0, 20 * time.Millisecond},
 		{5_000, 0, 0, time.Second},
 		{5_000, 400 * time.Millisecond, 0, 600 * time.Millisecond},
 		{5_000, 400 * time.Millisecond, 700 * time.Millisecond, 700 * time.Millisecond},

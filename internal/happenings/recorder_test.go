@@ -83,6 +83,7 @@ func TestInstanceWhereMuchHappensLeavesRoomForOthers(t *testing.T) {
 		}
 		r.Record(now("b", 0))
 		r.Record(mgmt.Happening{Time: time.Now(), Kind: mgmt.HappenedController})
+		time.Sleep(10 * time.Millisecond) // it is written in batches
 		synctest.Wait()
 		count := map[mgmt.InstanceName]int{}
 		missing := 0
@@ -104,6 +105,7 @@ func TestInstanceWhereMuchHappensLeavesRoomForOthers(t *testing.T) {
 		for i := range 5 {
 			r.Record(now("a", i))
 		}
+		time.Sleep(10 * time.Millisecond) // it is written in batches
 		synctest.Wait()
 		if n := len(read(t, l, happenings.Query{Instance: "a", Kind: mgmt.HappenedNode})); n != 7 {
 			t.Errorf("%d records of the instance after two seconds, want 7", n)
