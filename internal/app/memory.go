@@ -5,6 +5,8 @@ import (
 	"os"
 	"runtime/debug"
 	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/resident"
 )
 
 // MemoryTarget is the memory, in bytes, below which each daemon tries to stay. Above it, Go
@@ -18,8 +20,16 @@ const (
 // memoryEvery is how often a controller counts its agents.
 const memoryEvery = 5 * time.Second
 
-// SaveMemory makes a daemon stay below MemoryTarget, unless the environment sets GOMEMLIMIT.
-func SaveMemory() { setMemory(MemoryTarget) }
+// startTakes is when a daemon has started, and needs most of the program's pages no longer.
+const startTakes = 2 * time.Second
+
+// SaveMemory makes a daemon stay below MemoryTarget, unless the environment sets GOMEMLIMIT. When the
+// daemon has started, it gives back what only the start needed.
+func SaveMemory() {
+	setMemory(MemoryTarget)
+	// After an error the pages stay, which does no harm.
+	time.AfterFunc(startTakes, func() { _, _ = resident.GiveBack() })
+}
 
 func setMemory(bytes int64) {
 	if os.Getenv("GOMEMLIMIT") == "" {

@@ -58,6 +58,9 @@ func (l *lab) startFour(ctx context.Context, dir, name string) (p *processes, id
 	if p, err = startDaemons(ctx, dir, name, kind); err != nil {
 		return p, idle, err
 	}
+	if err := sleep(ctx, idleSettle); err != nil {
+		return p, idle, errors.Join(err, p.stop())
+	}
 	if idle, err = p.memory(ctx); err == nil {
 		err = deploy(ctx, p.client, fourNodes("agent"))
 	}
