@@ -31,6 +31,15 @@ type endpoint struct {
 	handle func(ctx context.Context, in any) (any, error)
 }
 
+// undescribed marks an API whose answers are not described.
+type undescribed struct{ huma.API }
+
+// described reports whether answers are described.
+func (e *endpoint) described() bool {
+	_, no := e.api.(undescribed)
+	return !no
+}
+
 // A header is a header of an answer.
 type header struct {
 	index []int
@@ -97,7 +106,7 @@ func (e *endpoint) describeAnswer(out reflect.Type) {
 	}
 	if hasBody {
 		e.answer = field.Index
-		if field.Type.Kind() != reflect.Func && response.Content == nil {
+		if field.Type.Kind() != reflect.Func && response.Content == nil && e.described() {
 			schema := huma.SchemaFromField(e.schemas(), field, hint(out, e.op.OperationID+"Response"))
 			response.Content = map[string]*huma.MediaType{"application/json": {Schema: schema}}
 		}
@@ -108,6 +117,9 @@ func (e *endpoint) describeAnswer(out reflect.Type) {
 			continue
 		}
 		e.headers = append(e.headers, header{f.Index, name})
+		if !e.described() {
+			continue
+		}
 		if _, text := reflect.New(f.Type).Interface().(fmt.Stringer); text {
 			f.Type = reflect.TypeFor[string]()
 		}
@@ -120,6 +132,9 @@ func (e *endpoint) describeAnswer(out reflect.Type) {
 
 // describeErrors describes the errors that the operation may have.
 func (e *endpoint) describeErrors() {
+	if !e.described() {
+		return
+	}
 	if len(e.op.Errors) > 0 {
 		if len(e.params) > 0 || e.body != nil {
 			e.op.Errors = append(e.op.Errors, http.StatusUnprocessableEntity)

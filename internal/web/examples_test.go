@@ -17,7 +17,7 @@ func TestExamplesAreWhatTheDescriptionSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := newRoutes(&Server{cfg: cfg})
+	a := describedRoutes(&Server{cfg: cfg})
 	if err := a.addExamples(); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestEveryExampleHasAnOperationAndEveryOperationAnExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	wanted := map[string]bool{}
-	for _, methods := range newRoutes(&Server{cfg: cfg}).huma.OpenAPI().Paths {
+	for _, methods := range describedRoutes(&Server{cfg: cfg}).huma.OpenAPI().Paths {
 		for _, op := range []*huma.Operation{methods.Get, methods.Post, methods.Put, methods.Delete, methods.Patch} {
 			if op == nil {
 				continue

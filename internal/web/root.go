@@ -156,13 +156,13 @@ func (a *routes) describeProblems() {
 
 // serveDescription adds the description of the API.
 func (a *routes) serveDescription() {
-	exampled := sync.OnceValue(a.addExamples)
-	serve := func(ext, mediaType string, render func() ([]byte, error)) {
+	serve := func(ext, mediaType string, render func(*huma.OpenAPI) ([]byte, error)) {
 		rendered := sync.OnceValues(func() ([]byte, error) {
-			if err := exampled(); err != nil {
+			all := describedRoutes(a.s)
+			if err := all.addExamples(); err != nil {
 				return nil, err
 			}
-			return render()
+			return render(all.huma.OpenAPI())
 		})
 		a.mux.HandleFunc("GET "+api.PathOpenAPI+ext, func(w http.ResponseWriter, _ *http.Request) {
 			text, err := rendered()
@@ -174,6 +174,6 @@ func (a *routes) serveDescription() {
 			w.Write(text)
 		})
 	}
-	serve(".json", "application/openapi+json", a.huma.OpenAPI().MarshalJSON)
-	serve(".yaml", "application/openapi+yaml", a.huma.OpenAPI().YAML)
+	serve(".json", "application/openapi+json", (*huma.OpenAPI).MarshalJSON)
+	serve(".yaml", "application/openapi+yaml", (*huma.OpenAPI).YAML)
 }

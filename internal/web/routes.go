@@ -32,7 +32,23 @@ type routes struct {
 	parts map[string]bool
 }
 
+// newRoutes returns the operations for serving them. What answers are like is not described: that would
+// take the first request over HTTP 8.7 ms in place of 3.7, and 1.1 MB for as long as the controller runs
+// (BenchmarkAPI).
 func newRoutes(s *Server) *routes {
+	return makeRoutes(s, func(all huma.API) huma.API { return undescribed{all} })
+}
+
+// describedRoutes returns the operations with their whole description.
+func describedRoutes(s *Server) *routes {
+	a := makeRoutes(s, func(all huma.API) huma.API { return all })
+	a.describeRoot()
+	a.describeProblems()
+	return a
+}
+
+// makeRoutes returns the operations. of makes of huma's API that which describes them.
+func makeRoutes(s *Server, of func(huma.API) huma.API) *routes {
 	mux := http.NewServeMux()
 	cfg := huma.DefaultConfig("zeekfleet", "1")
 	cfg.Info.Description = "The controller of Zeek clusters. Times are RFC 3339 in UTC. Errors are problem documents (RFC 9457)."
@@ -47,7 +63,7 @@ func newRoutes(s *Server) *routes {
 		"certificate": {Type: "mutualTLS", Description: "The certificate of a user."},
 		"session":     {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "The session of a browser."},
 	}
-	a := &routes{huma: humago.New(mux, cfg), mux: mux, s: s, ids: map[string]string{}, large: map[string]bool{}, parts: map[string]bool{}}
+	a := &routes{huma: of(humago.New(mux, cfg)), mux: mux, s: s, ids: map[string]string{}, large: map[string]bool{}, parts: map[string]bool{}}
 	a.registerRoot()
 	a.registerJoining()
 	a.registerSSO()
@@ -72,8 +88,6 @@ func newRoutes(s *Server) *routes {
 	a.registerHealth()
 	a.registerMetrics()
 	a.registerPages()
-	a.describeRoot()
-	a.describeProblems()
 	a.serveDescription()
 	return a
 }
