@@ -18,7 +18,7 @@ type holdings struct {
 }
 
 func (r *rollout) heldByEnding() holdings {
-	h := holdings{ports: map[mgmt.Port]bool{}, devices: map[string]bool{}}
+	var h holdings // its maps are made when something is held: that is rare
 	for _, n := range r.nodes.named {
 		if !n.stopping() || !r.blocks(n.proc) {
 			continue
@@ -27,6 +27,9 @@ func (r *rollout) heldByEnding() holdings {
 		if spec == nil {
 			h.everything = true
 			continue
+		}
+		if h.ports == nil {
+			h.ports, h.devices = map[mgmt.Port]bool{}, map[string]bool{}
 		}
 		for _, port := range ports(*spec) {
 			h.ports[port] = true

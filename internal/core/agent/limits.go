@@ -28,9 +28,9 @@ func (l *limits) applyAll() {
 			}
 			own, want := &n.proc.limits, n.plan.Node.Limits
 			if own.asked != nil && *own.asked == want {
-				continue
+				continue // want is not on the heap: this runs in each Step
 			}
-			*own = limitsOfProcess{asked: &want, told: own.asked != nil}
+			*own = limitsOfProcess{asked: new(want), told: own.asked != nil}
 			l.emit(Limit{Node: n.name(), Launch: n.proc.launch, Limits: want})
 		}
 	}

@@ -91,7 +91,12 @@ func (r *rollout) blocks(p *process) bool { return p.blocks(r.now, r.last.stopGa
 
 func (r *rollout) advanceStarts(held bool) {
 	leaving := r.heldByEnding()
-	starting := len(r.nodes.sorted(func(n *node) bool { return n.proc != nil && n.proc.starts(r.now) }))
+	starting := 0
+	for _, n := range r.nodes.named {
+		if n.proc != nil && n.proc.starts(r.now) {
+			starting++
+		}
+	}
 	for _, tier := range r.nodes.tiers {
 		for _, n := range tier {
 			switch {
