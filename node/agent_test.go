@@ -102,7 +102,7 @@ func next[M any](a *agent) (M, bus.Peer) {
 			a.t.Fatal(err)
 		}
 		found, ok = decoded.(M)
-		from = msg.From
+		from = *msg.From
 		return ok
 	})
 	return found, from

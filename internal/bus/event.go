@@ -100,7 +100,7 @@ type PeerUpdated struct {
 
 // Message is a value that From published on Topic.
 type Message struct {
-	From  Peer
+	From  *Peer // nobody may change it: all messages of a peer have the same one
 	Topic string
 	Value zval.Value
 }

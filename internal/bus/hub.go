@@ -159,7 +159,7 @@ func (h *hub) join(ctx context.Context, l link) error {
 		// the newest then.
 		n.announce(t.version, t.filter)
 	}
-	if err := t.tell(ctx, PeerAdded{l.peer(), l.announced()}); err != nil {
+	if err := t.tell(ctx, PeerAdded{*l.peer(), l.announced()}); err != nil {
 		h.leave(ctx, l, err)
 		return err
 	}
@@ -172,7 +172,7 @@ func (h *hub) join(ctx context.Context, l link) error {
 func (h *hub) leave(ctx context.Context, l link, err error) {
 	id := l.peer().ID
 	t := h.remove(l)
-	if undelivered := t.tell(ctx, PeerLost{l.peer(), err}); undelivered != nil {
+	if undelivered := t.tell(ctx, PeerLost{*l.peer(), err}); undelivered != nil {
 		h.log.Warn("subscription does not read its events", "peer", id, "err", undelivered)
 	}
 	h.seats.leave(l.place())

@@ -5,7 +5,7 @@ package bus
 // safe for concurrent use.
 type link interface {
 	// peer describes the other side. The description does not change.
-	peer() Peer
+	peer() *Peer
 	// place returns the seat of the other side. The seat does not change.
 	place() *seat
 	// wants reports whether the other side has subscribed to topic.

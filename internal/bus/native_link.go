@@ -51,7 +51,7 @@ type pongs struct {
 	bye  []byte        // payload of our goodbye; nil before it
 }
 
-func (l *nativeLink) peer() Peer { return l.info }
+func (l *nativeLink) peer() *Peer { return &l.info }
 
 func (l *nativeLink) wants(topic string) bool { return l.filter.Load().Match(topic) }
 

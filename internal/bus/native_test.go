@@ -29,7 +29,7 @@ func TestTwoEndpointsExchangeMessages(t *testing.T) {
 	}
 
 	client.Publish("to/server/1", text("a"))
-	if m := next[bus.Message](t, atServer); m.From != dialer || m.Topic != "to/server/1" || m.Value.Text() != "a" {
+	if m := next[bus.Message](t, atServer); *m.From != dialer || m.Topic != "to/server/1" || m.Value.Text() != "a" {
 		t.Errorf("server got %+v", m)
 	}
 	if !server.PublishTo(dialer.ID, "to/client/x", text("b")) {

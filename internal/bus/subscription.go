@@ -45,7 +45,7 @@ func (e *Endpoint) Subscribe(queue int, prefixes ...string) *Subscription {
 		links := e.hub.listed()
 		s.events = make(chan Event, queue+len(links))
 		for _, l := range links {
-			s.events <- PeerAdded{l.peer(), l.announced()} // it has room, and no other goroutine knows the channel yet
+			s.events <- PeerAdded{*l.peer(), l.announced()} // it has room, and no other goroutine knows the channel yet
 		}
 		t.subs = append(t.subs, s)
 	})

@@ -155,7 +155,7 @@ func TestTransports(t *testing.T) {
 			p := next[bus.PeerAdded](t, events)
 			next[bus.PeerAdded](t, atServer)
 			server.Publish("news", text("hello"))
-			if m := next[bus.Message](t, events); m.From != p.Peer || m.Value.Text() != "hello" {
+			if m := next[bus.Message](t, events); *m.From != p.Peer || m.Value.Text() != "hello" {
 				t.Errorf("got %+v", m)
 			}
 		})

@@ -167,7 +167,7 @@ func (c *wsClient) charge(frames int) {
 	}
 }
 
-func (c *wsClient) peer() Peer { return c.self }
+func (c *wsClient) peer() *Peer { return &c.self }
 
 func (c *wsClient) place() *seat { return &c.seat.seat }
 

@@ -171,7 +171,7 @@ func (a *agentShell) message(m bus.Message) agent.Event {
 	}
 	barred, decode := "", codec.Decode
 	if m.Topic != a.cfg.NodeTopic {
-		if barred = a.cfg.barred(m.From); barred == "" {
+		if barred = a.cfg.barred(*m.From); barred == "" {
 			decode = a.decoded.Decode // nothing that others send is remembered
 		}
 	}
@@ -183,12 +183,12 @@ func (a *agentShell) message(m bus.Message) agent.Event {
 	peer := mgmt.PeerID(m.From.ID)
 	if m.Topic != a.cfg.NodeTopic {
 		if barred != "" {
-			a.cfg.Bus.OnRefused(refusalOf(m.From, barred)) // the core answers it
+			a.cfg.Bus.OnRefused(refusalOf(*m.From, barred)) // the core answers it
 		}
 		return agent.FromController{Peer: peer, Msg: msg}
 	}
 	if hello, ok := msg.(mgmt.NotifyNodeHello); ok {
-		return a.nodeHello(m.From, hello)
+		return a.nodeHello(*m.From, hello)
 	}
 	return a.fromNode(agent.FromNode{Peer: peer, Msg: msg})
 }

@@ -180,7 +180,7 @@ func (c *certifying) message(m bus.Message) {
 	if m.From.Certificate == nil {
 		return // isAgent: nobody has an identity without one
 	}
-	order := renewalOrder{m.From, identity.Serial(m.From.Certificate), m.Topic, request}
+	order := renewalOrder{*m.From, identity.Serial(m.From.Certificate), m.Topic, request}
 	if latest := c.serials[m.From.ID]; latest != "" {
 		order.serial = latest
 	}

@@ -419,7 +419,7 @@ func (c *controllerShell) message(m bus.Message) (controller.Event, bool) {
 	}
 	if !fromAgent && m.From.Kind != bus.WebSocket {
 		c.cfg.Logger.Warn("request refused: peers of the Broker port are no clients", "peer", m.From.ID, "addr", m.From.Addr.String())
-		c.callers.report(m.From, "peers of the Broker port are no clients")
+		c.callers.report(*m.From, "peers of the Broker port are no clients")
 		return nil, false
 	}
 	msg, err := codec.Decode(m.Value)
@@ -434,7 +434,7 @@ func (c *controllerShell) message(m bus.Message) (controller.Event, bool) {
 		}
 		return controller.FromAgent{Peer: peer, Instance: mgmt.InstanceName(instance), Msg: msg}, true
 	}
-	user, ok := c.callers.user(m.From)
+	user, ok := c.callers.user(*m.From)
 	if !ok {
 		return nil, false
 	}

@@ -91,7 +91,7 @@ func (f *fetching) message(ctx context.Context, m bus.Message) {
 		f.log.Warn("message of a stream is not understood", "peer", m.From.ID, "err", err)
 		return
 	}
-	if f.bundles.take(ctx, m.From, mgmt.InstanceName(instance), msg) {
+	if f.bundles.take(ctx, *m.From, mgmt.InstanceName(instance), msg) {
 		return
 	}
 	if peer := streamPeer(mgmt.PeerID(m.From.ID), mgmt.InstanceName(instance)); !f.opener.Take(peer, msg) && !f.standing.Take(peer, msg) {

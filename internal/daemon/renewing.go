@@ -224,7 +224,7 @@ func (r *renewing) message(m bus.Message) {
 		r.log.Warn("message about certificates is not understood", "peer", m.From.ID, "err", err)
 		return
 	}
-	if why := r.leads.refusal(m.From); why != "" {
+	if why := r.leads.refusal(*m.From); why != "" {
 		r.log.Warn("message about certificates refused", "peer", m.From.ID, "err", why)
 		return
 	}
@@ -242,7 +242,7 @@ func (r *renewing) message(m bus.Message) {
 		r.log.Info("certificate renewed", "expires", held.Pair.Leaf.NotAfter.UTC().Format(time.RFC3339), "serial", identity.Serial(held.Pair.Leaf))
 		r.step(r.holds())
 	case mgmt.AuthoritiesChanged:
-		more, err := r.authorities(m.From, msg)
+		more, err := r.authorities(*m.From, msg)
 		if err != nil {
 			r.log.Warn("the controller's new authorities are not trusted", "err", err)
 			return

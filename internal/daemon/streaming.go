@@ -99,12 +99,12 @@ func (s *streaming) message(ctx context.Context, m bus.Message) {
 		return
 	}
 	if open, ok := msg.(mgmt.StreamOpen); ok {
-		why := s.cfg.barred(m.From)
+		why := s.cfg.barred(*m.From)
 		if why == "" {
-			why = s.leads.refusal(m.From)
+			why = s.leads.refusal(*m.From)
 		}
 		if why != "" {
-			s.cfg.Bus.OnRefused(refusalOf(m.From, why))
+			s.cfg.Bus.OnRefused(refusalOf(*m.From, why))
 			s.endpoint.PublishTo(m.From.ID, s.topic, codec.Encode(mgmt.StreamEnd{Stream: open.Stream, Code: mgmt.StreamForbidden, Error: why}))
 			return
 		}

@@ -15,9 +15,9 @@ func TestWhatIsNotUnderstoodIsLoggedForEachPeer(t *testing.T) {
 	var log bytes.Buffer
 	var messages []bus.Message
 	for range 1000 {
-		messages = append(messages, bus.Message{From: bus.Peer{ID: "noisy"}, Topic: "t"})
+		messages = append(messages, bus.Message{From: &bus.Peer{ID: "noisy"}, Topic: "t"})
 	}
-	messages = append(messages, bus.Message{From: bus.Peer{ID: "another"}, Topic: "t"})
+	messages = append(messages, bus.Message{From: &bus.Peer{ID: "another"}, Topic: "t"})
 	daemon.LogUnreadable(slog.New(slog.NewTextHandler(&log, nil)), messages, errors.New("event X: what"))
 	if got := strings.Count(log.String(), "peer=noisy"); got != 5 {
 		t.Errorf("%d lines of the noisy peer, want 5", got)
