@@ -118,6 +118,9 @@ const maxScratch = 64 << 10
 
 // encodeText returns the text of a message.
 func encodeText(topic string, v zval.Value) []byte {
+	if wsjson.Room(topic, v) > maxScratch {
+		return wsjson.AppendMessage(nil, topic, v)
+	}
 	buf := scratch.Get().(*[]byte)
 	long := wsjson.AppendMessage((*buf)[:0], topic, v)
 	if cap(long) > maxScratch {

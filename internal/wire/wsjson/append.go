@@ -13,11 +13,45 @@ func AppendValue(dst []byte, v zval.Value) []byte {
 	return appendObject(dst, &v)
 }
 
-// AppendMessage appends the data message with v on topic.
+// AppendMessage appends the data message with v on topic. If dst has no room at all, it makes room
+// for all of the message.
 func AppendMessage(dst []byte, topic string, v zval.Value) []byte {
+	if cap(dst) == 0 {
+		dst = make([]byte, 0, Room(topic, v))
+	}
 	dst = append(dst, `{"type":"data-message","topic":`...)
 	dst = append(appendString(dst, topic), ',')
 	return appendMembers(dst, &v)
+}
+
+// Room returns about how long the data message with v on topic is, so that the text of a long message
+// is not copied a dozen times while it grows. It is a little more than that, unless many characters
+// are escaped: it takes all numbers for long ones.
+func Room(topic string, v zval.Value) int {
+	return len(`{"type":"data-message","topic":"",}`) + len(topic) + roomFor(&v)
+}
+
+// roomFor is Room for a value.
+func roomFor(v *zval.Value) int {
+	const frame, number = len(`{},`), 24
+	size := frame + len(heads[v.Kind()])
+	switch v.Kind() {
+	case zval.KindNone, zval.KindBool:
+		return size + len(`false`)
+	case zval.KindString, zval.KindEnum:
+		return size + len(`""`) + len(v.Text())
+	case zval.KindSet, zval.KindVector, zval.KindTable:
+		size += len(`[]`)
+		elems := v.Elems()
+		if v.Kind() == zval.KindTable {
+			size += len(elems) / 2 * len(`{"key":,"value":}`)
+		}
+		for i := range elems {
+			size += roomFor(&elems[i])
+		}
+		return size
+	}
+	return size + number
 }
 
 // heads is the text before the data of each kind.

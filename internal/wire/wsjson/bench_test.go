@@ -38,6 +38,15 @@ func recordEvent() zval.Value {
 
 var events = map[string]func() zval.Value{"small": smallEvent, "text": textEvent, "records": recordEvent}
 
+func TestRoomIsALittleMoreThanAMessageTakes(t *testing.T) {
+	for name, event := range events {
+		room, length := wsjson.Room(topic, event()), len(wsjson.AppendMessage([]byte{}, topic, event()))
+		if room < length || room > length*3/2 {
+			t.Errorf("%s: room for %d bytes, and the message has %d", name, room, length)
+		}
+	}
+}
+
 func BenchmarkEncode(b *testing.B) {
 	for name, event := range events {
 		b.Run(name, func(b *testing.B) {
