@@ -19,6 +19,13 @@ func (l *lab) cluster(ctx context.Context, dir string) (figures []figure, err er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
+	if err := sleep(ctx, idleSettle); err != nil {
+		return nil, err
+	}
+	rest, err := p.memory(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if l.zeek {
 		nodes = "1 agent, 4 nodes that run Zeek"
 	}
@@ -44,7 +51,8 @@ func (l *lab) cluster(ctx context.Context, dir string) (figures []figure, err er
 		times(nodes+": get_id_value", getID, idsPayload(4), 0.5, 2),
 		times(nodes+": get_nodes", getNodes, statesPayload(1, 4), 0, 0),
 	}
-	figures = append(figures, idle.figures("an agent without nodes")...)
+	figures = append(figures, idle.figures("an agent without nodes, at rest")...)
+	figures = append(figures, rest.figures(nodes+", at rest")...)
 	return append(figures, then.figures(nodes+", after 5,000 requests")...), nil
 }
 
