@@ -124,6 +124,9 @@ func (s fleetSize) measure(ctx context.Context, dir string) (figures []figure, e
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.stop()) }()
+	if err := sleep(ctx, idleSettle); err != nil {
+		return nil, err
+	}
 	idle, err := f.controller.resident()
 	if err != nil {
 		return nil, err
@@ -135,7 +138,7 @@ func (s fleetSize) measure(ctx context.Context, dir string) (figures []figure, e
 		}
 		figures = append(figures, more...)
 	}
-	return append(figures, figure{what: fmt.Sprintf("%d agents without nodes: resident memory, controller", s.agents), value: idle, unit: "MB"}), nil
+	return append(figures, figure{what: fmt.Sprintf("%d agents without nodes, at rest: resident memory, controller", s.agents), value: idle, unit: "MB"}), nil
 }
 
 // deployments measures deployments that change every node, and one that changes nothing.
