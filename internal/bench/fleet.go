@@ -148,7 +148,7 @@ func (f *endpointFleet) deployments(ctx context.Context) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	rounds := min(6, max(3, 600/(f.agents*f.nodes))) // the larger, the fewer
+	const rounds = 6
 	for round := range rounds {
 		began := time.Now()
 		if err := deploy(ctx, f.client, f.configuration(round)); err != nil {
