@@ -128,8 +128,7 @@ func appendPort(text []byte, field string, p *mgmt.Port) []byte {
 		return text
 	}
 	var room [32]byte
-	number := append(strconv.AppendUint(room[:0], uint64(p.Number), 10), '/')
-	return appendString(appendField(text, field), string(append(number, p.Proto...)))
+	return appendString(appendField(text, field), string(p.AppendTo(room[:0])))
 }
 
 func appendField(text []byte, field string) []byte {

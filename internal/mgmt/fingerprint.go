@@ -243,7 +243,7 @@ func (t *lines) addSet(word string, value *string) {
 func (t *lines) addPort(word string, p *Port) {
 	if p != nil {
 		var room [32]byte
-		t.add(word, string(p.appendTo(room[:0])))
+		t.add(word, string(p.AppendTo(room[:0])))
 	}
 }
 

@@ -58,8 +58,8 @@ func TCPPort(number uint16) Port { return Port{number, TCP} }
 // "0/unknown".
 func (p Port) String() string { return strconv.Itoa(int(p.Number)) + "/" + string(p.Proto) }
 
-// appendTo appends what String returns.
-func (p Port) appendTo(text []byte) []byte {
+// AppendTo appends what String returns.
+func (p Port) AppendTo(text []byte) []byte {
 	return append(append(strconv.AppendUint(text, uint64(p.Number), 10), '/'), p.Proto...)
 }
 
