@@ -118,8 +118,8 @@ const maxScratch = 64 << 10
 
 // encodeText returns the text of a message.
 func encodeText(topic string, v zval.Value) []byte {
-	if wsjson.Room(topic, v) > maxScratch {
-		return wsjson.AppendMessage(nil, topic, v)
+	if room := wsjson.Room(topic, v); room > maxScratch {
+		return wsjson.AppendMessage(make([]byte, 0, room), topic, v)
 	}
 	buf := scratch.Get().(*[]byte)
 	long := wsjson.AppendMessage((*buf)[:0], topic, v)
