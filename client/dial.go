@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/pause"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
@@ -177,7 +178,7 @@ func connect(ctx context.Context, cfg Config) (*websocket.Client, string, error)
 			return nil, "", &TimeoutError{Address: cfg.named(), Stage: string(failed.Stage), Err: failed.Err}
 		}
 		cfg.OnRetry(attempt, err)
-		if err := pause(ctx, cfg.RetryDelay); err != nil {
+		if err := pause.For(ctx, cfg.RetryDelay); err != nil {
 			return nil, "", deadline(ctx, cfg, failed, err)
 		}
 	}
@@ -228,15 +229,4 @@ func deadline(ctx context.Context, cfg Config, failed *DialError, err error) err
 		return err
 	}
 	return &TimeoutError{Address: cfg.named(), Stage: string(failed.Stage), Err: failed.Err}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

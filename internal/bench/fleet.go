@@ -11,6 +11,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/client"
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/pause"
 	"github.com/zeekfleet/zeekfleet/internal/wire/wsjson"
 )
 
@@ -124,7 +125,7 @@ func (s fleetSize) measure(ctx context.Context, dir string) (figures []figure, e
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.stop()) }()
-	if err := sleep(ctx, idleSettle); err != nil {
+	if err := pause.For(ctx, idleSettle); err != nil {
 		return nil, err
 	}
 	idle, err := f.controller.resident()
@@ -257,7 +258,7 @@ func awaitInstances(ctx context.Context, c *client.Client, want int) error {
 
 // rest measures what the controller costs while nobody asks for anything.
 func (f *endpointFleet) rest(ctx context.Context) ([]figure, error) {
-	if err := sleep(ctx, idleSettle); err != nil {
+	if err := pause.For(ctx, idleSettle); err != nil {
 		return nil, err
 	}
 	return watch(ctx, idleFor/2, watched{f.String() + ": idle controller", f.controller, idleBudget})

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/pause"
 )
 
 const (
@@ -43,7 +45,7 @@ func idle(ctx context.Context, dir string) (figures []figure, err error) {
 			watched{"idle, three controllers: that which leads", three.controllers[0], idleBudget},
 			watched{"idle, three controllers: one that follows", three.controllers[1], idleBudget})
 	}
-	if err := sleep(ctx, idleSettle); err != nil {
+	if err := pause.For(ctx, idleSettle); err != nil {
 		return nil, err
 	}
 	costs, err := watch(ctx, idleFor, watching...)
@@ -165,7 +167,7 @@ func (t *trio) await(ctx context.Context) error {
 				return nil
 			}
 		}
-		if err := sleep(ctx, 100*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
 	}

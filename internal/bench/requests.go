@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client"
+	"github.com/zeekfleet/zeekfleet/internal/pause"
 )
 
 // cluster measures requests through a controller and an agent to four nodes, each a process
@@ -19,7 +20,7 @@ func (l *lab) cluster(ctx context.Context, dir string) (figures []figure, err er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	if err := sleep(ctx, idleSettle); err != nil {
+	if err := pause.For(ctx, idleSettle); err != nil {
 		return nil, err
 	}
 	rest, err := p.memory(ctx)
@@ -66,7 +67,7 @@ func (l *lab) startFour(ctx context.Context, dir, name string) (p *processes, id
 	if p, err = startDaemons(ctx, dir, name, kind); err != nil {
 		return p, idle, err
 	}
-	if err := sleep(ctx, idleSettle); err != nil {
+	if err := pause.For(ctx, idleSettle); err != nil {
 		return p, idle, errors.Join(err, p.stop())
 	}
 	if idle, err = p.memory(ctx); err == nil {
@@ -137,7 +138,7 @@ func (l *lab) growth(ctx context.Context, dir string) (figures []figure, err err
 		return nil, err
 	}
 	rate := (growthRequests - growthFirst) / time.Since(began).Seconds()
-	if err := sleep(ctx, time.Second); err != nil { // connections that have ended are forgotten
+	if err := pause.For(ctx, time.Second); err != nil { // connections that have ended are forgotten
 		return nil, err
 	}
 	after, err := p.memory(ctx)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/pause"
 )
 
 // processorTime returns how long the threads of a process have run. It is exact, unlike that
@@ -88,7 +90,7 @@ func watch(ctx context.Context, d time.Duration, list ...watched) (figures []fig
 		return nil, err
 	}
 	began := time.Now()
-	if err := sleep(ctx, d); err != nil {
+	if err := pause.For(ctx, d); err != nil {
 		return nil, err
 	}
 	if err := read(1); err != nil {
@@ -101,14 +103,4 @@ func watch(ctx context.Context, d time.Duration, list ...watched) (figures []fig
 			figure{what: w.what + ": wake-ups of its threads", value: woken[i] / took.Seconds(), unit: "per s"})
 	}
 	return figures, nil
-}
-
-// sleep waits, unless ctx is done before.
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
-	}
 }

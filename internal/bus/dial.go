@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/pause"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 )
@@ -88,7 +89,7 @@ func (e *Endpoint) Dial(ctx context.Context, addr string, cfg DialConfig) error 
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := sleep(ctx, d.pause(time.Since(began), err)); err != nil {
+		if err := pause.For(ctx, d.pause(time.Since(began), err)); err != nil {
 			return err
 		}
 	}
@@ -229,16 +230,4 @@ func explain(err error, advice Advice) error {
 		return err
 	}
 	return fmt.Errorf("%w (%s)", err, hint)
-}
-
-// sleep waits for d. If ctx ends first, sleep returns ctx's cause.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

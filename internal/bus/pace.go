@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/pause"
 )
 
 // Pace bounds the messages that newcomers may send. A newcomer is a peer that this
@@ -74,7 +76,7 @@ func (a *allowance) take(ctx context.Context, bytes int) error {
 	if wait == 0 {
 		return nil
 	}
-	return sleep(ctx, wait)
+	return pause.For(ctx, wait)
 }
 
 // spend takes cost out of the allowance and returns how long the peer must wait

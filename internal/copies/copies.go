@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zeekfleet/zeekfleet/internal/pause"
 	"github.com/zeekfleet/zeekfleet/internal/quorum"
 	"github.com/zeekfleet/zeekfleet/internal/store"
 )
@@ -218,23 +219,14 @@ func (c *Copies) keep(ctx context.Context, what string, do func() error) {
 			c.cfg.Logger.Warn("what the controllers share is not copied at the moment", "what", what, "err", err)
 		}
 		failed = true
-		wait(ctx, c.cfg.Retry)
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
+		_ = pause.For(ctx, c.cfg.Retry)
 	}
 }
 
 // trim removes what is too old from the feeds while this controller leads.
 func (c *Copies) trim(ctx context.Context) {
 	for {
-		wait(ctx, c.cfg.TrimEvery)
+		_ = pause.For(ctx, c.cfg.TrimEvery)
 		if ctx.Err() != nil {
 			return
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/depot"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/pause"
 )
 
 // bundles gets what the configurations of this host need. Its methods but fetch and use
@@ -172,7 +173,7 @@ func (b *bundles) resuming(ctx context.Context, t *bundleTransfer, peer mgmt.Pee
 			return err
 		}
 		// The loss of a connection may reach the list of controllers a moment later.
-		if err := pause(ctx, resumeAfter); err != nil {
+		if err := pause.For(ctx, resumeAfter); err != nil {
 			return err
 		}
 	}

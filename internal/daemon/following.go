@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/pause"
 	"github.com/zeekfleet/zeekfleet/internal/samples"
 )
 
@@ -106,7 +107,7 @@ func (c *Controller) followSamples(ctx context.Context, f *following) error {
 		if snap, err := c.Snapshot(ctx); err == nil {
 			f.store.Keep(func(instance mgmt.InstanceName) bool { return snap.Instance(instance) != nil })
 		}
-		if err := pause(ctx, followPause); err != nil {
+		if err := pause.For(ctx, followPause); err != nil {
 			return err
 		}
 	}
@@ -130,7 +131,7 @@ func (c *Controller) followInstance(ctx context.Context, store *samples.Store, i
 		if ctx.Err() == nil {
 			c.cfg.Logger.Warn("samples of an instance have ended", "instance", string(instance), "err", err)
 		}
-		if pause(ctx, again) != nil {
+		if pause.For(ctx, again) != nil {
 			return
 		}
 		again = min(2*again, followAgainMax)
@@ -161,7 +162,7 @@ func takeSamples(ctx context.Context, stream io.Reader, store *samples.Store, in
 			return taken, errors.New("there are more hosts than samples are kept of")
 		}
 		taken++
-		if err := pause(ctx, betweenSamples); err != nil {
+		if err := pause.For(ctx, betweenSamples); err != nil {
 			return taken, err
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/core/agent"
 	"github.com/zeekfleet/zeekfleet/internal/measure"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/pause"
 )
 
 // The times of samples.
@@ -125,7 +126,7 @@ func (s *sampling) serve(ctx context.Context) error {
 	sampler, due := s.sampler(), time.Now()
 	sampler.Take(due, s.nodes(due))
 	for {
-		if err := pause(ctx, time.Until(due)); err != nil {
+		if err := pause.For(ctx, time.Until(due)); err != nil {
 			return err
 		}
 		if !s.heard() {
@@ -135,7 +136,7 @@ func (s *sampling) serve(ctx context.Context) error {
 			due = time.Now().Add(mgmt.SampleInterval) // this host has slept
 		}
 		s.ask(ctx)
-		if err := pause(ctx, nodesAnswer); err != nil {
+		if err := pause.For(ctx, nodesAnswer); err != nil {
 			return err
 		}
 		now := time.Now()
@@ -143,15 +144,6 @@ func (s *sampling) serve(ctx context.Context) error {
 		sample.Peers = s.peers()
 		sample.Cut()
 		s.send(sample)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
 	}
 }
 

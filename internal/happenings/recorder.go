@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/pause"
 )
 
 // RecorderConfig has the log and the bounds of a Recorder.
@@ -154,7 +155,7 @@ func (r *Recorder) Run(ctx context.Context, ask func(Ask)) error {
 		for _, a := range r.due() {
 			ask(a)
 		}
-		if wrote && r.cfg.Hears && !pause(ctx, writePause) {
+		if wrote && r.cfg.Hears && pause.For(ctx, writePause) != nil {
 			r.writeOwn()
 			return context.Cause(ctx)
 		}
@@ -174,18 +175,6 @@ func (r *Recorder) Run(ctx context.Context, ask func(Ask)) error {
 // writePause is how long a controller collects happenings of its own after it has written some. Each write waits for the
 // disk, and wakes those who follow the log. A deployment to 1,000 nodes has 4,000 happenings.
 const writePause = 5 * time.Millisecond
-
-// pause waits, and reports whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
 
 // writeOwn writes the happenings that wait, and says how many are lost. It reports whether there were
 // any.

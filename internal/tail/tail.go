@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
+	"github.com/zeekfleet/zeekfleet/internal/pause"
 )
 
 // Config bounds what is read. Its zero value works.
@@ -75,20 +76,9 @@ func Follow(ctx context.Context, cfg Config, path string, lines int, write Write
 		if err := watch.wait(ctx); err != nil {
 			return err
 		}
-		if err := pause(ctx, cfg.Pause); err != nil {
+		if err := pause.For(ctx, cfg.Pause); err != nil {
 			return err
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 
