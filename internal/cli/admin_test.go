@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -504,10 +505,9 @@ func TestFollowedAuditGoesOnAfterARestart(t *testing.T) {
 		{Seq: 1, Time: noon, Who: "ann", Request: "deploy", Outcome: "begun"}, {Seq: 2, Time: noon, Who: "ann", Request: "deploy", Outcome: "done"},
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	var asked int
+	var asked atomic.Int32 // a cut connection is no happens-before for the next request
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked++
-		switch asked {
+		switch asked.Add(1) {
 		case 1:
 			audited(records[0])(w, r)
 		case 3, 5:
@@ -542,9 +542,9 @@ func TestFollowedAuditGoesOnAfterARestart(t *testing.T) {
 }
 
 func TestFollowedAuditEndsWithARefusal(t *testing.T) {
-	asked := 0
+	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if asked++; asked <= 1 {
+		if asked.Add(1) == 1 {
 			json.NewEncoder(w).Encode(api.Page[api.AuditRecord]{})
 			return
 		}
