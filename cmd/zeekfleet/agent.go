@@ -42,7 +42,7 @@ func newAgentCommand(s streams) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
-			app.SaveMemory()
+			saveMemory(cmd)
 			log := newLogger(cmd.ErrOrStderr(), set.LogLevel)
 			a, err := app.OpenAgent(cmd.Context(), set, log, app.PortFlags{Broker: "--listen-port"})
 			if join.address != "" {

@@ -39,7 +39,7 @@ type certifying struct {
 	// serials are those of the certificates that were signed over a peering, the latest
 	// one by peer. The one that the peer has shown expires while the peering goes on.
 	serials map[string]string
-	work    chan renewalOrder
+	work    chan *renewalOrder // pointers, because the channel has room for all from its start
 	done    chan renewalDone
 }
 
@@ -61,7 +61,7 @@ func newCertifying(authority renewer, endpoint *bus.Endpoint, log *slog.Logger) 
 		authority: authority, endpoint: endpoint, log: log,
 		sub:    endpoint.Subscribe(0, fleetCertificates+"/"),
 		agents: map[string]string{}, told: map[string]mgmt.AuthoritiesChanged{}, busy: map[string]bool{}, serials: map[string]string{},
-		work: make(chan renewalOrder, maxRenewals), done: make(chan renewalDone),
+		work: make(chan *renewalOrder, maxRenewals), done: make(chan renewalDone),
 	}
 }
 
@@ -180,7 +180,7 @@ func (c *certifying) message(m bus.Message) {
 	if m.From.Certificate == nil {
 		return // isAgent: nobody has an identity without one
 	}
-	order := renewalOrder{*m.From, identity.Serial(m.From.Certificate), m.Topic, request}
+	order := &renewalOrder{*m.From, identity.Serial(m.From.Certificate), m.Topic, request}
 	if latest := c.serials[m.From.ID]; latest != "" {
 		order.serial = latest
 	}
@@ -198,7 +198,7 @@ func (c *certifying) message(m bus.Message) {
 
 // renew asks the authority. It returns the serial number of the new certificate, if there
 // is one. Its error says that the authority has ended.
-func (c *certifying) renew(ctx context.Context, order renewalOrder) (result mgmt.Result, serial string, err error) {
+func (c *certifying) renew(ctx context.Context, order *renewalOrder) (result mgmt.Result, serial string, err error) {
 	id, err := identity.Parse(order.from.Identity)
 	if err != nil {
 		return mgmt.Result{Error: err.Error()}, "", nil
@@ -228,7 +228,7 @@ func (c *certifying) renew(ctx context.Context, order renewalOrder) (result mgmt
 }
 
 // answer answers a request. Any goroutine may call it.
-func (c *certifying) answer(order renewalOrder, result mgmt.Result) {
+func (c *certifying) answer(order *renewalOrder, result mgmt.Result) {
 	result.ReqID = order.msg.ReqID
 	if !result.Success {
 		c.log.Warn("certificate was not renewed", "identity", order.from.Identity, "addr", order.from.Addr.String(), "err", result.Error)

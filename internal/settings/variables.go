@@ -9,11 +9,11 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 )
 
-// A variable with ownPrefix is ours. A variable with one of frameworkPrefixes may
+// A variable with ownPrefix is ours. A variable with one of the other prefixes may
 // also be one that only Zeek or zeek-client reads.
 const ownPrefix = "ZEEKFLEET_"
 
-var frameworkPrefixes = []string{"ZEEK_AGENT_", "ZEEK_CONTROLLER_", "ZEEK_MANAGEMENT_", "ZEEK_CLIENT_"}
+var prefixes = []string{ownPrefix, "ZEEK_AGENT_", "ZEEK_CONTROLLER_", "ZEEK_MANAGEMENT_", "ZEEK_CLIENT_"}
 
 // ofCommands are variables that single commands read.
 var ofCommands = []string{"ZEEKFLEET_CONTEXT", "ZEEKFLEET_CONTROLLER_USER", "ZEEKFLEET_TOKEN", "ZEEKFLEET_API_TOKEN", "ZEEKFLEET_FINGERPRINT"}
@@ -26,6 +26,17 @@ var notOurs = []string{"ZEEK_MANAGEMENT_NODE", "ZEEK_MANAGEMENT_TESTING", "ZEEK_
 // probably meant. A variable with a prefix of the framework only counts if its
 // name is close to that of a variable of ours. environ is os.Environ's.
 func UnknownVariables(environ []string) []string {
+	var given []string // most commands have none of these variables, and need no tables
+	for _, assignment := range environ {
+		name, value, _ := strings.Cut(assignment, "=")
+		hasPrefix := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		if value != "" && slices.ContainsFunc(prefixes, hasPrefix) { // an empty variable counts as unset
+			given = append(given, name)
+		}
+	}
+	if given == nil {
+		return nil
+	}
 	known := map[string]string{ConfigEnv: ConfigEnv, mgmt.CPUsEnv: mgmt.CPUsEnv}
 	for _, name := range slices.Concat(notOurs, ofCommands) {
 		known[name] = name
@@ -46,9 +57,8 @@ func UnknownVariables(environ []string) []string {
 	}
 	maps.Copy(meant, known)
 	var unknown []string
-	for _, assignment := range environ {
-		name, value, _ := strings.Cut(assignment, "=")
-		if known[name] != "" || value == "" { // an empty variable counts as unset
+	for _, name := range given {
+		if known[name] != "" {
 			continue
 		}
 		switch near, own := meantVariable(name, meant), strings.HasPrefix(name, ownPrefix); {
@@ -68,7 +78,7 @@ func meantVariable(name string, meant map[string]string) string {
 	if env := meant[name]; env != "" {
 		return env
 	}
-	for _, prefix := range append([]string{ownPrefix}, frameworkPrefixes...) {
+	for _, prefix := range prefixes {
 		rest, ok := strings.CutPrefix(name, prefix)
 		if !ok {
 			continue

@@ -1,8 +1,11 @@
 package etcdstore
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // ofEtcd has etcd's own intervals: it is read before any member starts.
@@ -16,5 +19,18 @@ func TestEtcdHasTheIntervals(t *testing.T) {
 	}
 	if ofEtcd.probe != 4*time.Second {
 		t.Errorf("etcd measures messages to other members each %v, want 4s: is it still rafthttp.proberInterval?", ofEtcd.probe)
+	}
+}
+
+// The order in which Go initializes packages decides whether metrics of etcd come into the registry.
+func TestEtcdRegistersNoMetrics(t *testing.T) {
+	families, err := prometheus.DefaultGatherer.Gather()
+	if err != nil || len(families) == 0 {
+		t.Fatalf("%d families of metrics, error %v; want those of Go and of the process", len(families), err)
+	}
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "go_") && !strings.HasPrefix(f.GetName(), "process_") {
+			t.Errorf("%s is registered: is the package unregistered initialized too late?", f.GetName())
+		}
 	}
 }
