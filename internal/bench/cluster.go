@@ -178,7 +178,7 @@ func startDaemons(ctx context.Context, dir, name string, env ...string) (p *proc
 		return p, err
 	}
 	p.peers, p.clients = addresses[1], addresses[2]
-	if p.agent, err = startAgent(ctx, dir, name, p.peers, env...); err != nil {
+	if p.agent, err = startAgent(ctx, dir, name, "agent", p.peers, env...); err != nil {
 		return p, err
 	}
 	if !slices.Contains(env, embeddedNodes) {
@@ -192,8 +192,9 @@ func startDaemons(ctx context.Context, dir, name string, env ...string) (p *proc
 	return p, err
 }
 
-// startAgent starts the agent of a controller, and returns when it serves.
-func startAgent(ctx context.Context, dir, name, controller string, env ...string) (*running, error) {
+// startAgent starts an agent of a controller, and returns when it serves. Its state is in the
+// directory name below dir.
+func startAgent(ctx context.Context, dir, name, agent, controller string, env ...string) (*running, error) {
 	program, err := binary(ctx, dir)
 	if err != nil {
 		return nil, err
@@ -202,7 +203,7 @@ func startAgent(ctx context.Context, dir, name, controller string, env ...string
 	if err != nil {
 		return nil, err
 	}
-	r, err := startWith(ctx, env, true, program, "agent", "--state-dir", filepath.Join(dir, name), "--name", "agent", "--listen-port", "0",
+	r, err := startWith(ctx, env, true, program, "agent", "--state-dir", filepath.Join(dir, name), "--name", agent, "--listen-port", "0",
 		"--controller-port", port)
 	if err != nil {
 		return nil, err

@@ -97,7 +97,7 @@ func startTimed(ctx context.Context, dir, name string) (p *processes, served tim
 		return p, served, err
 	}
 	served = time.Now()
-	p.agent, err = startAgent(ctx, dir, name, p.peers, embeddedNodes)
+	p.agent, err = startAgent(ctx, dir, name, "agent", p.peers, embeddedNodes)
 	return p, served, err
 }
 

@@ -132,7 +132,8 @@ func (s fleetSize) measure(ctx context.Context, dir string) (figures []figure, e
 	if err != nil {
 		return nil, err
 	}
-	for _, part := range []func(context.Context) ([]figure, error){f.deployments, f.requests, f.sizes, f.rest} {
+	oneMore := func(ctx context.Context) ([]figure, error) { return f.oneMore(ctx, dir) }
+	for _, part := range []func(context.Context) ([]figure, error){f.deployments, f.requests, f.sizes, f.rest, oneMore} {
 		more, err := part(ctx)
 		if err != nil {
 			return nil, err
@@ -279,5 +280,49 @@ func (f *endpointFleet) sizes(ctx context.Context) ([]figure, error) {
 		{what: f.String() + ": resident memory, controller", value: controller, unit: "MB"},
 		{what: f.String() + ": goroutines, controller", value: threads},
 		{what: f.String() + ": resident memory of the process that runs them", value: hosts, unit: "MB"},
+	}, err
+}
+
+// oneMore measures an agent of the fleet that is a process of its own, as on a real host. It knows
+// the configuration of the whole fleet. It comes last: its nodes are processes that take much time.
+func (f *endpointFleet) oneMore(ctx context.Context, dir string) (figures []figure, err error) {
+	name := fleetInstance(f.agents)
+	agent, err := startAgent(ctx, dir, fmt.Sprint("one-more-", f.agents), string(name), f.peers, embeddedNodes)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, agent.stop()) }()
+	agent.discard()
+	if err := awaitInstances(ctx, f.client, f.agents+1); err != nil {
+		return nil, err
+	}
+	larger := fleetSize{f.agents + 1, f.nodes}
+	if err := deploy(ctx, f.client, larger.configuration(0)); err != nil {
+		return nil, err
+	}
+	if err := pause.For(ctx, idleSettle); err != nil {
+		return nil, err
+	}
+	rest, err := agent.resident()
+	if err != nil {
+		return nil, err
+	}
+	_, err = requestTimes(100, larger.agents*larger.nodes, func() (int, error) {
+		results, err := f.client.GetIDValue(ctx, "Cluster::node")
+		return len(results), err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("get_id_value: %w", err)
+	}
+	then, err := agent.resident()
+	if err != nil {
+		return nil, err
+	}
+	goroutines, err := goroutinesOf(ctx, f.clients, string(name))
+	what := fmt.Sprintf("one more agent, a process of its own with %d nodes", f.nodes)
+	return []figure{
+		{what: what + ", at rest: resident memory", value: rest, unit: "MB"},
+		{what: "… after 100 requests of all: resident memory", value: then, unit: "MB"},
+		{what: "… goroutines", value: goroutines},
 	}, err
 }

@@ -82,8 +82,9 @@ func (l *lab) startFour(ctx context.Context, dir, name string) (p *processes, id
 	return p, idle, err
 }
 
-// memory is what a controller and its agent take, in MB and goroutines.
-type memory struct{ controller, agent, ofController, ofAgent float64 }
+// memory is what a controller and its agent take, in MB and goroutines. own is the memory of both
+// that is not the program's file, which all processes share.
+type memory struct{ controller, agent, own, ofController, ofAgent float64 }
 
 // memory measures what the controller and the agent take.
 func (p *processes) memory(ctx context.Context) (m memory, err error) {
@@ -92,6 +93,13 @@ func (p *processes) memory(ctx context.Context) (m memory, err error) {
 	}
 	if m.agent, err = p.agent.resident(); err != nil {
 		return m, err
+	}
+	for _, r := range []*running{p.controller, p.agent} {
+		anonymous, err := r.memory("RssAnon")
+		if err != nil {
+			return m, err
+		}
+		m.own += anonymous
 	}
 	if m.ofController, err = goroutinesOf(ctx, p.clients, ""); err != nil {
 		return m, err
@@ -105,6 +113,7 @@ func (m memory) figures(when string) []figure {
 		{what: when + ": resident memory, controller", value: m.controller, unit: "MB"},
 		{what: when + ": resident memory, agent", value: m.agent, unit: "MB"},
 		atMost(when+": resident memory, both", m.controller+m.agent, "MB", 50),
+		{what: "… without the program's file", value: m.own, unit: "MB"},
 		{what: when + ": goroutines, controller", value: m.ofController},
 		{what: when + ": goroutines, agent", value: m.ofAgent},
 	}
