@@ -117,9 +117,14 @@ func (c *Controller) note(t testing.TB, text string) {
 // defaultAck is the ack of a controller without recording.
 const defaultAck = `{"type":"ack","endpoint":"0a1b2c3d-0000-0000-0000-000000000000","version":"8.2.2"}`
 
-// Handler returns the controller as a handler of HTTP requests.
+// Handler returns the controller as a handler of HTTP requests. The test waits in the end until
+// each client has left: servers of net/http do not wait for connections that were taken over.
 func (c *Controller) Handler(t testing.TB) http.HandlerFunc {
+	var serving sync.WaitGroup
+	t.Cleanup(serving.Wait)
 	return func(w http.ResponseWriter, req *http.Request) {
+		serving.Add(1)
+		defer serving.Done()
 		if app := req.Header.Get("X-Application-Name"); req.URL.Path != "/v1/messages/json" || c.App != "" && app != c.App {
 			t.Errorf("upgrade of %s by %q", req.URL, app)
 		}
