@@ -22,6 +22,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/codec"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/patience"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 	"github.com/zeekfleet/zeekfleet/internal/wire"
 	"github.com/zeekfleet/zeekfleet/internal/zval"
 )
@@ -351,19 +352,8 @@ func TestALostConnectionCostsNoRequestThatReads(t *testing.T) {
 	}
 }
 
-// unused returns an address at which nobody listens.
-func unused(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
-
 func TestRefusedConnectionsAreTriedAgainAndTold(t *testing.T) {
-	address := unused(t)
+	address := porttest.Nobody(t)
 	var told []int
 	_, err := client.Dial(t.Context(), client.Config{
 		Address: address, Attempts: 3, RetryDelay: 20 * time.Millisecond,
@@ -383,7 +373,7 @@ func TestRefusedConnectionsAreTriedAgainAndTold(t *testing.T) {
 }
 
 func TestADeadlineEndsThePause(t *testing.T) {
-	address := unused(t)
+	address := porttest.Nobody(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := client.Dial(ctx, client.Config{Address: address, RetryDelay: time.Hour})
@@ -393,7 +383,7 @@ func TestADeadlineEndsThePause(t *testing.T) {
 }
 
 func TestACancellationEndsThePause(t *testing.T) {
-	address := unused(t)
+	address := porttest.Nobody(t)
 	interrupted := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	_, err := client.Dial(ctx, client.Config{

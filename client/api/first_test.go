@@ -11,6 +11,7 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 )
 
 // Nothing reaches a program that is not a controller of the known authority, and nobody
@@ -75,10 +76,7 @@ func fails(t *testing.T, err error, want string) bool {
 }
 
 func TestFirstContactWithNobody(t *testing.T) {
-	server := serve(t, issue(t, newAuthority(t), "controller/c", time.Now()), joined)
-	address := server.address()
-	server.Close()
-	if _, err := api.ShownAuthority(t.Context(), address); err == nil || !strings.Contains(err.Error(), "connection refused") {
+	if _, err := api.ShownAuthority(t.Context(), porttest.Nobody(t)); err == nil || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("got %v", err)
 	}
 }

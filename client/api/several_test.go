@@ -18,26 +18,30 @@ import (
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/client/api"
+	"github.com/zeekfleet/zeekfleet/internal/patience"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 )
 
 // hub is a controller that counts its requests.
 type hub struct {
-	*httptest.Server
+	at    string
 	asked atomic.Int32
 }
 
 func newHub(t *testing.T, handle http.HandlerFunc) *hub {
 	h := &hub{}
-	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.asked.Add(1)
 		w.Header().Set("Server", "zeekfleet")
 		handle(w, r)
 	}))
-	t.Cleanup(h.Close)
+	t.Cleanup(server.Close)
+	h.at = server.Listener.Addr().String()
 	return h
 }
 
-func (h *hub) address() string { return h.Listener.Addr().String() }
+// gone returns a controller at whose address nobody listens.
+func gone(t *testing.T) *hub { return &hub{at: porttest.Nobody(t)} }
 
 // leads answers as the controller that leads, and calls itself by its address.
 func leads(w http.ResponseWriter, r *http.Request) {
@@ -60,9 +64,9 @@ func breaks(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
 func ofAll(t *testing.T, first *hub, others ...*hub) *api.Client {
 	t.Helper()
-	cfg := api.Config{Address: first.address(), LeaderWait: 300 * time.Millisecond}
+	cfg := api.Config{Address: first.at, LeaderWait: patience.Limit}
 	for _, h := range others {
-		cfg.Others = append(cfg.Others, h.address())
+		cfg.Others = append(cfg.Others, h.at)
 	}
 	c, err := api.New(cfg)
 	if err != nil {
@@ -73,12 +77,11 @@ func ofAll(t *testing.T, first *hub, others ...*hub) *api.Client {
 }
 
 func TestTheNextControllerIsAsked(t *testing.T) {
-	dead, follower, leader := newHub(t, leads), newHub(t, follows), newHub(t, leads)
-	dead.Close()
+	dead, follower, leader := gone(t), newHub(t, follows), newHub(t, leads)
 	c := ofAll(t, dead, follower, leader)
 	for range 2 {
 		who, err := c.WhoAmI(t.Context())
-		if err != nil || who.Name != leader.address() {
+		if err != nil || who.Name != leader.at {
 			t.Fatalf("got %v, %v", who, err)
 		}
 	}
@@ -88,7 +91,7 @@ func TestTheNextControllerIsAsked(t *testing.T) {
 	if got := follower.asked.Load(); got != 1 || leader.asked.Load() != 3 {
 		t.Errorf("the one that follows was asked %d times, that which leads %d times", got, leader.asked.Load())
 	}
-	if c.Address() != leader.address() {
+	if c.Address() != leader.at {
 		t.Errorf("the last answer came from %s", c.Address())
 	}
 }
@@ -152,19 +155,21 @@ func TestAClientWaitsForALeader(t *testing.T) {
 }
 
 func TestErrorsNameAllControllers(t *testing.T) {
-	one, two := newHub(t, leads), newHub(t, leads)
-	one.Close()
-	two.Close()
+	one, two := gone(t), gone(t)
 	c := ofAll(t, one, two)
 	_, err := c.WhoAmI(t.Context())
-	if err == nil || !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), one.address()) || !strings.Contains(err.Error(), two.address()) || strings.Contains(err.Error(), "\n") {
+	if err == nil || !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), one.at) || !strings.Contains(err.Error(), two.at) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v", err)
 	}
 	if all, ok := errors.AsType[*api.SeveralError](err); !ok || len(all.Addresses) != 2 {
 		t.Errorf("got %v", err)
 	}
 	follower := newHub(t, follows)
-	c = ofAll(t, one, follower)
+	c, err = api.New(api.Config{Address: one.at, Others: []string{follower.at}, LeaderWait: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
 	if p, ok := errors.AsType[*api.Problem](second(c.WhoAmI(t.Context()))); !ok || p.Detail != "no controller leads" {
 		t.Errorf("got %v", p)
 	}
@@ -173,11 +178,10 @@ func TestErrorsNameAllControllers(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 func TestStreamsGoToTheNextController(t *testing.T) {
-	dead, leader := newHub(t, leads), newHub(t, func(w http.ResponseWriter, _ *http.Request) {
+	dead, leader := gone(t), newHub(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", api.ContentEventStream)
 		fmt.Fprint(w, "id: 7\ndata: {\"kind\":\"node\"}\n\n")
 	})
-	dead.Close()
 	for e, err := range ofAll(t, dead, leader).StreamEvents(t.Context(), api.EventQuery{}) {
 		if err != nil || e.Seq != 7 {
 			t.Errorf("got %v, %v", e, err)
@@ -206,7 +210,7 @@ func TestSeveralAddressesAreChecked(t *testing.T) {
 func TestSlowConnectionsAreLeft(t *testing.T) {
 	leader := newHub(t, leads)
 	c, err := api.New(api.Config{
-		Address: "192.0.2.1", Others: []string{leader.address()},
+		Address: "192.0.2.1", Others: []string{leader.at},
 		Connect: func(ctx context.Context, address string) (net.Conn, error) {
 			if strings.HasPrefix(address, "192.0.2.1:") {
 				return nil, errors.New("no route to host")

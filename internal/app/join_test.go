@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,6 +20,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/joined"
 	"github.com/zeekfleet/zeekfleet/internal/launch/launchtest"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 	"github.com/zeekfleet/zeekfleet/internal/settings"
 )
 
@@ -320,16 +320,12 @@ func TestAgentWithoutCertificateShowsItsZeekNodesTheirs(t *testing.T) {
 
 func TestAgentJoinsThroughTheFirstControllerThatAnswers(t *testing.T) {
 	s := newAPIServer(t)
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	gone.Close()
+	gone := porttest.Nobody(t)
 	for name, tt := range map[string]struct {
 		answer, want []string
 		address      string
 	}{
-		"that one knows the others":  {[]string{"10.0.0.1:2150", "10.0.0.2:2150"}, []string{"10.0.0.1:2150", "10.0.0.2:2150"}, gone.Addr().String() + ", " + s.address},
+		"that one knows the others":  {[]string{"10.0.0.1:2150", "10.0.0.2:2150"}, []string{"10.0.0.1:2150", "10.0.0.2:2150"}, gone + ", " + s.address},
 		"they are those of the line": {nil, []string{"192.0.2.1:2250", "127.0.0.1:2250"}, s.address + ",192.0.2.1"},
 		"there is one controller":    {nil, nil, s.address},
 	} {
@@ -351,7 +347,7 @@ func TestAgentJoinsThroughTheFirstControllerThatAnswers(t *testing.T) {
 			}
 		})
 	}
-	if _, err := s.joining(t, t.TempDir(), func(j *app.Joining) { j.Address = gone.Addr().String() + "," + gone.Addr().String() }); err == nil || !strings.Contains(err.Error(), gone.Addr().String()+": ") {
+	if _, err := s.joining(t, t.TempDir(), func(j *app.Joining) { j.Address = gone + "," + gone }); err == nil || !strings.Contains(err.Error(), gone+": ") {
 		t.Errorf("nobody answers: %v", err)
 	}
 	s.refuses = "the token was used"

@@ -21,6 +21,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 )
 
 // fakeController is a controller's HTTP API with canned answers.
@@ -444,7 +445,7 @@ func TestAdminCommands(t *testing.T) {
 }
 
 func TestAdminCommandSaysWhenTheControllerIsNotReached(t *testing.T) {
-	address := nobody(t)
+	address := porttest.Nobody(t)
 	a, _, stderr := admin(t, address)
 	status := a.WhoAmI(t.Context())
 	want := "zeekfleet: no controller runs on this host (nothing listens on " + address + "): start it, or choose one of another host with --controller or zeekfleet context use (after zeekfleet login)\n"

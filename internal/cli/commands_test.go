@@ -17,24 +17,14 @@ import (
 
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 	"github.com/zeekfleet/zeekfleet/internal/replay"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// nobody returns an address on which no program listens.
-func nobody(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func TestNoController(t *testing.T) {
-	address := nobody(t)
+	address := porttest.Nobody(t)
 	tests := map[string]struct {
 		change func(*cli.Settings)
 		want   string
@@ -155,7 +145,7 @@ func TestServerThatIsNoController(t *testing.T) {
 }
 
 func TestInterruptedWhileConnecting(t *testing.T) {
-	address := nobody(t)
+	address := porttest.Nobody(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("interrupted"))
 	var stdout, stderr bytes.Buffer
@@ -182,7 +172,7 @@ func TestWaitForAControllerEndsWithTheCommandsTimeout(t *testing.T) {
 	defer cancel()
 	var stdout, unused bytes.Buffer
 	stderr := &hook{do: cancel} // called when the first attempt has failed
-	c := commands(t, nobody(t), &stdout, &unused)
+	c := commands(t, porttest.Nobody(t), &stdout, &unused)
 	c.Log.Out, c.Settings.PeeringAttempts = stderr, 1000
 	c.GetNodes(ctx)
 	_, text, found := strings.Cut(stderr.String(), "trying for another ")
@@ -241,7 +231,7 @@ zeekfleet: no response received: server error deserialization_failed: failed to 
 
 func TestBadConfigurationIsNotSent(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	c := commands(t, nobody(t), &stdout, &stderr) // an attempt to connect would log another message
+	c := commands(t, porttest.Nobody(t), &stdout, &stderr) // an attempt to connect would log another message
 	c.Stdin = strings.NewReader("[w]\nrole = wroker\n")
 	status := c.DeployConfig(t.Context(), "-")
 	want := "zeekfleet: standard input:2: invalid node \"w\" configuration: role \"wroker\" is invalid; did you mean \"worker\"?\n"

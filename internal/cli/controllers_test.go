@@ -2,7 +2,6 @@ package cli_test
 
 import (
 	"context"
-	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/identity"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 )
 
 // threeControllers are the controllers of a cluster, of which one is away.
@@ -131,26 +131,15 @@ func TestAddressesOfSeveralControllers(t *testing.T) {
 	}
 }
 
-// deadAddress returns an address at which nobody listens.
-func deadAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
-
 func TestCommandsAskTheNextController(t *testing.T) {
 	f := &fakeController{answers: map[string]any{"GET /api/v1/whoami": api.Principal{Name: "ann", Role: "viewer"}}}
 	f.start(t, nil)
-	dead := deadAddress(t)
+	dead := porttest.Nobody(t)
 	a, stdout, stderr := admin(t, dead+","+f.address)
 	if status := a.WhoAmI(t.Context()); status != cli.StatusDone || !strings.Contains(stdout.String(), "ann") {
 		t.Errorf("status %d, %s%s", status, stdout, stderr)
 	}
-	other := deadAddress(t)
+	other := porttest.Nobody(t)
 	a, _, stderr = admin(t, dead+","+other)
 	if status := a.WhoAmI(t.Context()); status != cli.StatusFailed || !strings.Contains(stderr.String(), dead) || !strings.Contains(stderr.String(), other) {
 		t.Errorf("status %d, %s", status, stderr)
@@ -163,7 +152,7 @@ func TestContextsFollowTheControllers(t *testing.T) {
 	f := &fakeController{answers: map[string]any{"GET /api/v1/whoami": api.Principal{Name: "ann", Role: "viewer"}, "GET /api/v1/controllers": *threeControllers()}}
 	f.start(t, s.serverTLS(t, theController))
 	contexts := cli.ContextsIn(t.TempDir())
-	dead := deadAddress(t)
+	dead := porttest.Nobody(t)
 	s.addContext(t, contexts, "fleet", dead, time.Now(), time.Hour)
 	must(t, contexts.SetControllers("fleet", dead, []string{f.address}))
 	use := func() cli.Admin {
@@ -202,7 +191,7 @@ func TestLoginAtSeveralControllers(t *testing.T) {
 	f := &fakeController{answers: map[string]any{"POST /api/v1/login": s.logsIn(t, ann), "GET /api/v1/controllers": *threeControllers()}}
 	f.start(t, s.serverTLS(t, theController))
 	contexts := cli.ContextsIn(t.TempDir())
-	l := cli.Login{Contexts: contexts, Log: &cli.Log{Out: t.Output()}, Address: deadAddress(t) + "," + f.address, Token: identity.NewToken(identity.KeyHash(s.authority.Cert)), Name: "fleet"}
+	l := cli.Login{Contexts: contexts, Log: &cli.Log{Out: t.Output()}, Address: porttest.Nobody(t) + "," + f.address, Token: identity.NewToken(identity.KeyHash(s.authority.Cert)), Name: "fleet"}
 	must(t, l.Run(t.Context()))
 	found, err := contexts.Find("fleet")
 	must(t, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/cli"
 	"github.com/zeekfleet/zeekfleet/internal/cli/show"
 	"github.com/zeekfleet/zeekfleet/internal/golden"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 )
 
 // clusterAnswers returns the answers of a controller whose cluster has n workers, of which
@@ -167,14 +168,14 @@ func TestStatusWithoutAController(t *testing.T) {
 		"status": func(a cli.Admin) int { return a.Status(t.Context()) },
 		"nodes":  func(a cli.Admin) int { return a.Nodes(t.Context(), nil) },
 	} {
-		address := nobody(t)
+		address := porttest.Nobody(t)
 		a, stdout, stderr := admin(t, address)
 		status := run(a)
 		if status != cli.StatusFailed || stdout.Len() > 0 || !strings.HasPrefix(stderr.String(), "zeekfleet: no controller runs on this host (nothing listens on "+address+"): ") {
 			t.Errorf("%s: status %d, stdout %q, stderr %q", name, status, stdout, stderr)
 		}
 	}
-	a, _, stderr := admin(t, nobody(t))
+	a, _, stderr := admin(t, porttest.Nobody(t))
 	if status := a.Nodes(t.Context(), []string{"@wokers"}); status != cli.StatusMisuse || !strings.Contains(stderr.String(), "'@wokers' is no role") {
 		t.Errorf("an unknown role: status %d, stderr %q", status, stderr)
 	}

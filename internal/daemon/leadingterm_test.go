@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"runtime"
@@ -22,6 +21,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/internal/metrics"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/patience"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 	"github.com/zeekfleet/zeekfleet/internal/proc/proctest"
 	"github.com/zeekfleet/zeekfleet/internal/store"
 	"github.com/zeekfleet/zeekfleet/internal/store/memstore"
@@ -285,13 +285,8 @@ func TestAgentsRememberTheControllersThatTheyWereTold(t *testing.T) {
 	if err := path.Save([]string{m.peers}); err != nil {
 		t.Fatal(err)
 	}
-	nobody, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody.Close()
 	m.runAgent(new(memstore.Store), func(c *daemon.AgentConfig) {
-		c.Controller, c.ToldControllers = nobody.Addr().String(), path
+		c.Controller, c.ToldControllers = porttest.Nobody(t), path
 	})
 	c, _ := m.lead(1, nil)
 	awaitAgent(t, c)

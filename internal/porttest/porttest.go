@@ -1,5 +1,6 @@
 // Package porttest reserves ports for tests of programs whose listening ports are
-// settings. It starts no goroutines.
+// settings, and for tests that need a port on which no program listens. It starts no
+// goroutines.
 package porttest
 
 import (

@@ -1,8 +1,10 @@
 package porttest_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/internal/porttest"
@@ -28,5 +30,18 @@ func TestReservedPortsAreFreeAndReservedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		ln.Close()
+	}
+}
+
+func TestNobodyListensAndNobodyCan(t *testing.T) {
+	address := porttest.Nobody(t)
+	if conn, err := net.Dial("tcp", address); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("connected: %v, %v", conn, err)
+	}
+	if ln, err := net.Listen("tcp", address); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("listens: %v, %v", ln, err)
+	}
+	if other := porttest.Nobody(t); other == address {
+		t.Errorf("got %s twice", address)
 	}
 }

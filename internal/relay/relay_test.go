@@ -22,6 +22,7 @@ import (
 	"github.com/zeekfleet/zeekfleet/client/api"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
 	"github.com/zeekfleet/zeekfleet/internal/patience"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 	"github.com/zeekfleet/zeekfleet/internal/relay"
 	"github.com/zeekfleet/zeekfleet/internal/web"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
@@ -149,9 +150,8 @@ func TestRequestsWaitForALeader(t *testing.T) {
 	})
 	f := h.follow(relay.Config{}, nil)
 	_, br := f.begin("POST", "/api/v1/deployments", "deploy")
-	dead := h.lead("hub-3", 2, nil)
-	dead.ln.Close()
-	f.Follow(dead.Leader)
+	dead := relay.Leader{Name: "hub-3", Term: 2, Token: 2, Addresses: []string{porttest.Nobody(t)}}
+	f.Follow(dead)
 	f.Follow(relay.Leader{})
 	l.Addresses = append(dead.Addresses, l.Addresses...)
 	f.Follow(l.Leader)
@@ -476,7 +476,7 @@ func TestPulse(t *testing.T) {
 		t.Errorf("got %v, want that it does not lead", err)
 	}
 	l.server.Close()
-	if err := f.Pulse(t.Context(), "hub-1", l.Addresses); !errors.Is(err, syscall.ECONNREFUSED) {
+	if err := f.Pulse(t.Context(), "hub-1", []string{porttest.Nobody(t)}); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("got %v, want that the connection was refused", err)
 	}
 	if err := f.Pulse(t.Context(), "hub-1", nil); err == nil || strings.Contains(err.Error(), "\n") {

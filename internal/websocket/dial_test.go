@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/zeekfleet/zeekfleet/internal/bus"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 	"github.com/zeekfleet/zeekfleet/internal/websocket"
 )
 
@@ -82,8 +83,6 @@ func expectFailure(t *testing.T, ctx context.Context, url string, cfg websocket.
 }
 
 func TestDialWithoutAServer(t *testing.T) {
-	free := listen(t)
-	free.Close()
 	const connect = websocket.StageConnect
 	for name, tt := range map[string]struct {
 		url  string
@@ -91,7 +90,7 @@ func TestDialWithoutAServer(t *testing.T) {
 	}{
 		"another scheme":         {"http://127.0.0.1:1", dialFailure{connect, websocket.DialInvalid, 0, "", `scheme "http" is neither ws nor wss`}},
 		"no URL":                 {"ws://[::1", dialFailure{connect, websocket.DialInvalid, 0, "", "missing ']' in host"}},
-		"nobody listens":         {"ws://" + free.Addr().String() + websocket.Path, dialFailure{connect, websocket.DialRefused, 0, "", "connection refused"}},
+		"nobody listens":         {"ws://" + porttest.Nobody(t) + websocket.Path, dialFailure{connect, websocket.DialRefused, 0, "", "connection refused"}},
 		"a host without address": {"ws://a..b" + websocket.Path, dialFailure{connect, websocket.DialName, 0, "", "no such host"}},
 	} {
 		t.Run(name, func(t *testing.T) { expectFailure(t, t.Context(), tt.url, websocket.Config{}, tt.want) })
