@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 
 // appendForEver prints the number of each record that it has appended.
 func appendForEver(dir string) {
-	l, err := audit.Open(audit.Config{Dir: dir, MaxRecords: 2000})
+	l, err := audit.Open(audit.Config{Dir: dir, MaxRecords: 2000, MaxAge: forever})
 	if err != nil {
 		panic(err)
 	}

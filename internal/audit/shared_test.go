@@ -102,7 +102,7 @@ func newCrew(t *testing.T, rt *rapid.T) *crew {
 // a write fail.
 func (c *crew) start(i int) {
 	l, err := audit.Open(audit.Config{
-		Dir: c.dirs[i], MaxRecords: 79, MaxAge: 1 << 62, Share: c.feed.share, File: filepath.Join(c.base, "file-"+filepath.Base(c.dirs[i])),
+		Dir: c.dirs[i], MaxRecords: 79, MaxAge: forever, Share: c.feed.share, File: filepath.Join(c.base, "file-"+filepath.Base(c.dirs[i])),
 	})
 	if err != nil {
 		c.Fatal(err)

@@ -40,7 +40,7 @@ func million(b *testing.B) (dir string, end time.Time) {
 func BenchmarkMillion(b *testing.B) {
 	dir, end := million(b)
 	reopen := func() *happenings.Log {
-		l, err := happenings.Open(happenings.Config{Dir: dir, Recent: 1})
+		l, err := happenings.Open(happenings.Config{Dir: dir, MaxAge: forever, Recent: 1})
 		if err != nil || l.Newest() != 1_000_000 {
 			b.Fatal(l.Newest(), err)
 		}
@@ -56,7 +56,7 @@ func BenchmarkMillion(b *testing.B) {
 	l.Close()
 	b.Run("open", func(b *testing.B) {
 		for b.Loop() {
-			l, err := happenings.Open(happenings.Config{Dir: dir})
+			l, err := happenings.Open(happenings.Config{Dir: dir, MaxAge: forever})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 // appendForEver prints the number of each copy that it has appended.
 func appendForEver(dir string) {
-	l, err := happenings.Open(happenings.Config{Dir: dir, MaxRecords: 4000})
+	l, err := happenings.Open(happenings.Config{Dir: dir, MaxRecords: 4000, MaxAge: forever})
 	if err != nil {
 		panic(err)
 	}

@@ -121,7 +121,7 @@ func linesOf(t testing.TB, dir string) string {
 func openShared(t testing.TB, f *sharedFeed, dir string, identity *keptText) *happenings.Log {
 	t.Helper()
 	// A segment has one record, so that a directory that is not there makes a write fail.
-	l, err := happenings.Open(happenings.Config{Dir: dir, MaxRecords: 79, Share: f.share, ShareBytes: 700, Identity: identity, Logger: logTo(new(strings.Builder))})
+	l, err := happenings.Open(happenings.Config{Dir: dir, MaxRecords: 79, MaxAge: forever, Share: f.share, ShareBytes: 700, Identity: identity, Logger: logTo(new(strings.Builder))})
 	if err != nil {
 		t.Fatal(err)
 	}
