@@ -204,7 +204,7 @@ func TestChangesAreNeverSentTwice(t *testing.T) {
 		io.Copy(io.Discard, r.Body)
 		panic(http.ErrAbortHandler)
 	})
-	f := h.follow(relay.Config{Limits: relay.Limits{LeaderWait: 300 * time.Millisecond}}, nil)
+	f := h.follow(relay.Config{Limits: relay.Limits{LeaderWait: 300 * time.Millisecond, RetryDelay: time.Millisecond}}, nil)
 	f.Follow(l.Leader)
 	for method, body := range map[string]string{"POST": "x", "DELETE": "", "PUT": ""} {
 		asked.Store(0)
