@@ -3,12 +3,15 @@ package dropin_test
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/zeekfleet/zeekfleet/internal/dropin"
 	"github.com/zeekfleet/zeekfleet/internal/mgmt"
+	"github.com/zeekfleet/zeekfleet/internal/porttest"
 	"github.com/zeekfleet/zeekfleet/internal/replay"
 )
 
@@ -54,7 +57,16 @@ func TestMonitorConnectsAgain(t *testing.T) {
 }
 
 func TestMonitorEndsIfTheControllerIsGone(t *testing.T) {
-	controller := &replay.Controller{Leaves: 1}
+	ports, err := porttest.Reserve() // nobody else listens when the controller has gone
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ports.Close()
+	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", ports.Next()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	controller := &replay.Controller{Leaves: 1, Listener: ln}
 	controller.Start(t)
 	var stderr bytes.Buffer
 	// The controller goes away for good once the client has left it.

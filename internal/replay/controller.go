@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -48,6 +49,8 @@ type Controller struct {
 	// App is the name of the program that must connect. Empty means any program. A
 	// program with a name must close the connection as RFC 6455 demands.
 	App string
+	// Listener is where Start listens. Nil means at a port that the kernel chooses.
+	Listener net.Listener
 
 	// Address is the host:port of a controller that Start has started.
 	Address string
@@ -64,7 +67,12 @@ type Controller struct {
 // Start starts the controller, until the test ends.
 func (c *Controller) Start(t testing.TB) *Controller {
 	t.Helper()
-	server := httptest.NewServer(c.Handler(t))
+	server := httptest.NewUnstartedServer(c.Handler(t))
+	if c.Listener != nil {
+		server.Listener.Close()
+		server.Listener = c.Listener
+	}
+	server.Start()
 	t.Cleanup(server.Close)
 	c.Stop = server.Close
 	c.Address = strings.TrimPrefix(server.URL, "http://")
