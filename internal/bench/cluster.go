@@ -129,8 +129,8 @@ func (r *running) memory(line string) (float64, error) {
 	if m == nil {
 		return 0, fmt.Errorf("no %s in /proc", line)
 	}
-	kB, err := strconv.ParseFloat(string(m[1]), 64)
-	return kB / 1000, err
+	kibibytes, err := strconv.ParseFloat(string(m[1]), 64)
+	return kibibytes * 1024 / 1e6, err
 }
 
 // processes are a controller, an agent and the agent's nodes, each a process of

@@ -123,27 +123,3 @@ func upTime(ctx context.Context, dir string) ([]figure, error) {
 	}
 	return []figure{times("zeekfleet up, until four nodes are RUNNING", took, 0, 200, 0)}, nil
 }
-
-// sizes measures the program, and that of sensors if there is the source.
-func (l *lab) sizes(ctx context.Context, dir string) ([]figure, error) {
-	info, err := os.Stat(filepath.Join(dir, "zeekfleet"))
-	if err != nil {
-		return nil, err
-	}
-	full := atMost("the program with everything, as it runs here", float64(info.Size())/1e6, "MB", 44)
-	sensors := figure{what: "the program of sensors (noetcd), stripped"}
-	if l.source == "" {
-		sensors.missing = "this is not the source tree"
-		return []figure{full, sensors}, nil
-	}
-	path := filepath.Join(dir, "sensors")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "noetcd", "-o", path, "./cmd/zeekfleet")
-	build.Dir, build.Env = l.source, append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the program of sensors: %w: %s", err, out)
-	}
-	if info, err = os.Stat(path); err != nil {
-		return nil, err
-	}
-	return []figure{full, atMost(sensors.what, float64(info.Size())/1e6, "MB", 25)}, nil
-}

@@ -132,8 +132,11 @@ func (s fleetSize) measure(ctx context.Context, dir string) (figures []figure, e
 	if err != nil {
 		return nil, err
 	}
-	oneMore := func(ctx context.Context) ([]figure, error) { return f.oneMore(ctx, dir) }
-	for _, part := range []func(context.Context) ([]figure, error){f.deployments, f.requests, f.sizes, f.rest, oneMore} {
+	parts := []func(context.Context) ([]figure, error){f.deployments, f.requests, f.sizes, f.rest}
+	if s.agents >= 100 {
+		parts = append(parts, func(ctx context.Context) ([]figure, error) { return f.oneMore(ctx, dir) })
+	}
+	for _, part := range parts {
 		more, err := part(ctx)
 		if err != nil {
 			return nil, err
