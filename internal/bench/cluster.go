@@ -76,18 +76,21 @@ func startWith(ctx context.Context, env []string, stderr bool, program string, a
 	return &running{cmd: cmd, lines: bufio.NewReader(out)}, cmd.Start()
 }
 
-// await reads lines until pattern matches one, and returns its submatches.
+// await reads lines until pattern matches one, and returns its submatches. If none does, its error
+// has the last line: that is where a process says why it ends.
 func (r *running) await(pattern string) ([]string, error) {
 	re := regexp.MustCompile(pattern)
-	var seen strings.Builder
+	last := "nothing"
 	for {
 		line, err := r.lines.ReadString('\n')
-		seen.WriteString(line)
 		if m := re.FindStringSubmatch(line); m != nil {
 			return m, nil
 		}
+		if text := strings.TrimSpace(line); text != "" {
+			last = text
+		}
 		if err != nil {
-			return nil, fmt.Errorf("%s did not say %q: %w; it said:\n%s", r.cmd.Path, pattern, err, seen.String())
+			return nil, fmt.Errorf("%s did not say %q: its last line was: %s: %w", filepath.Base(r.cmd.Path), pattern, last, err)
 		}
 	}
 }
