@@ -28,8 +28,8 @@ type Program struct {
 	// Stdout and Stderr receive the program's output, such as a Head or a Tail. They
 	// may be the same. Nil discards the output.
 	Stdout, Stderr io.Writer
-	// Nice lowers the priority, as in nice(1). Zero means the priority of this
-	// process.
+	// Nice lowers the priority, as in nice(1), as soon as the program has begun. Zero means
+	// the priority of this process.
 	Nice int
 	// As is the user as whom the program runs. Nil means the user of this process.
 	As *syscall.Credential

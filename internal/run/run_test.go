@@ -36,10 +36,11 @@ func TestProgramRunsAsConfigured(t *testing.T) {
 	defer opened.Close()
 	out, problems := &run.Head{Limit: 1000}, &run.Head{Limit: 1000}
 	err = run.Program{
-		Argv: shell(`echo "$1"; echo "$MINE"; pwd; cat <&3; echo; nice; echo wrong >&2; exit 3`, "an argument"),
+		// The program has begun when it gets its priority.
+		Argv: shell(`echo "$1"; echo "$MINE"; pwd; cat <&3; echo; until [ "$(nice)" = 7 ]; do sleep 0.01; done; nice; echo wrong >&2; exit 3`, "an argument"),
 		Env:  []string{"MINE=its own", "PATH=" + os.Getenv("PATH")},
 		Dir:  dir, Files: []*os.File{opened}, Stdout: out, Stderr: problems, Nice: 7,
-	}.Run(t.Context())
+	}.Run(patience.Context(t))
 	if ended, ok := errors.AsType[*exec.ExitError](err); !ok || ended.ExitCode() != 3 {
 		t.Errorf("got %v, want exit status 3", err)
 	}
