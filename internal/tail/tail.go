@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/zeekfleet/zeekfleet/internal/durable"
@@ -195,6 +196,7 @@ type growing struct {
 
 	file    *os.File // nil: there is none yet
 	at      int64    // up to which it was written
+	seen    []byte   // what was written last
 	rotated fs.FileInfo
 	midline bool // what was written does not end with a newline
 }
@@ -300,11 +302,12 @@ func (g *growing) drain(ctx context.Context) error {
 }
 
 // noteEmptied begins the file again if it was emptied. It may have grown beyond the old
-// place since; then there is another older part.
+// place since; then there is another older part. That part comes a moment before the file is
+// emptied, so the file may also still have what it had.
 func (g *growing) noteEmptied(ctx context.Context, size int64) error {
 	older := g.olderPart()
 	emptied := size < g.at
-	if !emptied && older != nil && (g.rotated == nil || !os.SameFile(older, g.rotated)) {
+	if !emptied && older != nil && (g.rotated == nil || !os.SameFile(older, g.rotated)) && !g.hasSeen() {
 		// Either this file was emptied, or it was renamed and is itself the older part.
 		if own, err := g.file.Stat(); err == nil && !os.SameFile(own, older) {
 			if now, err := os.Lstat(g.path); err == nil && os.SameFile(own, now) {
@@ -323,6 +326,18 @@ func (g *growing) noteEmptied(ctx context.Context, size int64) error {
 	return g.noting(ctx, []byte(text))
 }
 
+// hasSeen reports whether the file has, before the place up to which it was written, what was
+// written last.
+func (g *growing) hasSeen() bool {
+	seen := g.seen[len(g.seen)-int(min(int64(len(g.seen)), g.at)):]
+	has := make([]byte, len(seen))
+	n, _ := g.file.ReadAt(has, g.at-int64(len(seen)))
+	return n > 0 && bytes.Equal(has[:n], seen)
+}
+
+// maxSeen bounds growing.seen. Lines that differ only in their time differ in so many bytes.
+const maxSeen = 256
+
 // replaced reports whether another file is at the path.
 func (g *growing) replaced() (bool, error) {
 	now, err := os.Lstat(g.path)
@@ -339,8 +354,10 @@ func (g *growing) replaced() (bool, error) {
 	return err == nil && !os.SameFile(own, now), err
 }
 
-// noting writes p, and notes whether it ends a line.
+// noting writes p, and notes how it ends.
 func (g *growing) noting(ctx context.Context, p []byte) error {
 	g.midline = !bytes.HasSuffix(p, []byte("\n"))
+	g.seen = append(g.seen, p[max(0, len(p)-maxSeen):]...)
+	g.seen = slices.Delete(g.seen, 0, max(0, len(g.seen)-maxSeen))
 	return g.write(ctx, p)
 }

@@ -242,6 +242,26 @@ func TestEmptiedFileIsFollowed(t *testing.T) {
 	}
 }
 
+// The older part of a file comes a moment before the file is emptied.
+func TestFileThatIsAboutToBeEmptiedIsNotReadAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stdout")
+	write(t, path, numbers(1, 9))
+	f := follow(t, path, 1)
+	f.await(numbers(9, 9))
+	write(t, path+".new", numbers(1, 9))
+	f.rename(path+".new", path+".1")
+	for n := 10; n < 30; n++ { // a look comes between two of these
+		f.append(numbers(n, n))
+		f.await(numbers(n, n))
+	}
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	f.await(tail.Emptied + "\n")
+	f.append("more\n")
+	f.await("more\n")
+}
+
 func TestWriterThatFailsEndsIt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "stdout")
 	write(t, path, numbers(1, 2))
