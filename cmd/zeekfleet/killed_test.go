@@ -222,7 +222,18 @@ func (k *killedOperation) changed(nodes ...string) {
 	for _, n := range nodes {
 		want[n] = 1
 	}
-	if got := k.starts(); fmt.Sprint(got) != fmt.Sprint(want) {
+	var got map[string]int
+	// An agent tells of a start a moment after it answers that the process runs.
+	k.await("each start is told", func() error {
+		got = k.starts()
+		for _, n := range nodes {
+			if got[n] == 0 {
+				return fmt.Errorf("no start of %s, but %v", n, got)
+			}
+		}
+		return nil
+	})
+	if fmt.Sprint(got) != fmt.Sprint(want) {
 		k.Errorf("nodes were started so often: %v, want %v", got, want)
 	}
 }
