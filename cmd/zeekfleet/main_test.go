@@ -63,6 +63,7 @@ func mainOfScripts() {
 //	                      last "restarts"; nodes that are new or gone do not count
 //	older NODE FILE       waits until "zeekfleet nodes" says that the node came into its state before the
 //	                      file was written; ! older: after that
+//	aged NODE DURATION    waits until the node has been in its state for so long
 //	told NODE REGEXP      waits until a fake Zeek prints that its cluster has these nodes
 //	answers NODE …        waits until get-id-value has an answer of each node
 //	alive PID             checks that a process of this script lives; ! alive waits until it has ended
@@ -147,6 +148,7 @@ func runScripts(t *testing.T, scripts []string, setUp func(*testscript.Env) erro
 			"answers":  cmdAnswers,
 			"restarts": cmdRestarts,
 			"older":    cmdOlder,
+			"aged":     cmdAged,
 			"told":     cmdTold,
 			"alive":    cmdAlive,
 			"appears":  cmdAppears,

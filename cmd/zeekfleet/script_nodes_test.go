@@ -142,6 +142,23 @@ func cmdOlder(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+func cmdAged(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: aged NODE DURATION")
+	}
+	age, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	for deadline := time.Now().Add(patience + age); ; time.Sleep(pollInterval) {
+		since := nodeSince(ts, args[0])
+		if !since.IsZero() && time.Since(since) >= age {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s is in its state since %v, which is no %v", args[0], since, age)
+		}
+	}
+}
+
 // nodeSince returns since when a node is in its state, as "zeekfleet nodes" shows it.
 func nodeSince(ts *testscript.TestScript, name string) time.Time {
 	if ts.Exec("zeekfleet", "nodes", "--output", "json") != nil {
