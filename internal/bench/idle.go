@@ -53,6 +53,11 @@ func idle(ctx context.Context, dir string) (figures []figure, err error) {
 		return nil, err
 	}
 	figures = append(figures, costs...)
+	counted, err := p.countGoroutines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	figures = append(figures, counted.figures("idle, 1 agent, 4 nodes")...)
 	for _, w := range watching[2:] {
 		resident, err := w.process.resident()
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,7 +24,7 @@ func (l *lab) cluster(ctx context.Context, dir string) (figures []figure, err er
 	if err := pause.For(ctx, idleSettle); err != nil {
 		return nil, err
 	}
-	rest, err := p.memory(ctx)
+	rest, err := p.memory()
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +45,7 @@ func (l *lab) cluster(ctx context.Context, dir string) (figures []figure, err er
 	if err != nil {
 		return nil, fmt.Errorf("get_nodes: %w", err)
 	}
-	then, err := p.memory(ctx)
+	then, err := p.memory()
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +55,9 @@ func (l *lab) cluster(ctx context.Context, dir string) (figures []figure, err er
 	}
 	figures = append(figures, idle.figures("an agent without nodes, at rest")...)
 	figures = append(figures, rest.figures(nodes+", at rest")...)
-	return append(figures, then.figures(nodes+", after 5,000 requests")...), nil
+	figures = append(figures, then.figures(nodes+", after 5,000 requests")...)
+	running, err := p.countGoroutines(ctx)
+	return append(figures, running.figures(nodes+", after 5,000 requests")...), err
 }
 
 // startFour starts a controller, an agent and four nodes. It returns the memory before the
@@ -70,7 +73,7 @@ func (l *lab) startFour(ctx context.Context, dir, name string) (p *processes, id
 	if err := pause.For(ctx, idleSettle); err != nil {
 		return p, idle, errors.Join(err, p.stop())
 	}
-	if idle, err = p.memory(ctx); err == nil {
+	if idle, err = p.memory(); err == nil {
 		err = deploy(ctx, p.client, fourNodes("agent"))
 	}
 	if err == nil && l.zeek {
@@ -82,12 +85,13 @@ func (l *lab) startFour(ctx context.Context, dir, name string) (p *processes, id
 	return p, idle, err
 }
 
-// memory is what a controller and its agent take, in MB and goroutines. own is the memory of both
-// that is not the program's file, which all processes share.
-type memory struct{ controller, agent, own, ofController, ofAgent float64 }
+// memory is what a controller and its agent take, in MB. own is the memory of both that is not the
+// program's file, which all processes share.
+type memory struct{ controller, agent, own float64 }
 
-// memory measures what the controller and the agent take.
-func (p *processes) memory(ctx context.Context) (m memory, err error) {
+// memory measures what the controller and the agent take. It asks them nothing: an answer to a
+// request over HTTP brings 5 MB of the program's pages into memory.
+func (p *processes) memory() (m memory, err error) {
 	if m.controller, err = p.controller.resident(); err != nil {
 		return m, err
 	}
@@ -101,11 +105,7 @@ func (p *processes) memory(ctx context.Context) (m memory, err error) {
 		}
 		m.own += anonymous
 	}
-	if m.ofController, err = goroutinesOf(ctx, p.clients, ""); err != nil {
-		return m, err
-	}
-	m.ofAgent, err = goroutinesOf(ctx, p.clients, "agent")
-	return m, err
+	return m, nil
 }
 
 func (m memory) figures(when string) []figure {
@@ -114,8 +114,25 @@ func (m memory) figures(when string) []figure {
 		{what: when + ": resident memory, agent", value: m.agent, unit: "MB"},
 		atMost(when+": resident memory, both", m.controller+m.agent, "MB", 50),
 		{what: "… without the program's file", value: m.own, unit: "MB"},
-		{what: when + ": goroutines, controller", value: m.ofController},
-		{what: when + ": goroutines, agent", value: m.ofAgent},
+	}
+}
+
+// goroutineCounts are the goroutines of a controller and its agent.
+type goroutineCounts struct{ controller, agent float64 }
+
+// countGoroutines asks the controller and the agent for their metrics.
+func (p *processes) countGoroutines(ctx context.Context) (g goroutineCounts, err error) {
+	if g.controller, err = goroutinesOf(ctx, p.clients, ""); err != nil {
+		return g, err
+	}
+	g.agent, err = goroutinesOf(ctx, p.clients, "agent")
+	return g, err
+}
+
+func (g goroutineCounts) figures(when string) []figure {
+	return []figure{
+		{what: when + ": goroutines, controller", value: g.controller},
+		{what: when + ": goroutines, agent", value: g.agent},
 	}
 }
 
@@ -138,7 +155,11 @@ func (l *lab) growth(ctx context.Context, dir string) (figures []figure, err err
 	if err := askOften(ctx, p.clients, growthFirst); err != nil {
 		return nil, err
 	}
-	before, err := p.memory(ctx)
+	before, err := p.memory()
+	if err != nil {
+		return nil, err
+	}
+	runningBefore, err := p.countGoroutines(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -150,19 +171,24 @@ func (l *lab) growth(ctx context.Context, dir string) (figures []figure, err err
 	if err := pause.For(ctx, time.Second); err != nil { // connections that have ended are forgotten
 		return nil, err
 	}
-	after, err := p.memory(ctx)
+	after, err := p.memory()
 	if err != nil {
 		return nil, err
 	}
-	figures = append(before.figures("1 agent, 4 nodes, after 10,000 requests"), after.figures("1 agent, 4 nodes, after 100,000 requests")...)
+	running, err := p.countGoroutines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	first, last := "1 agent, 4 nodes, after 10,000 requests", "1 agent, 4 nodes, after 100,000 requests"
+	figures = slices.Concat(before.figures(first), runningBefore.figures(first), after.figures(last), running.figures(last))
 	more := func(what string, before, after, bound float64) figure {
 		return atMost("from 10,000 to 100,000 requests: growth of "+what, 100*(after/before-1), "%", bound)
 	}
 	return append(figures,
 		more("the controller's memory", before.controller, after.controller, 10),
 		more("the agent's memory", before.agent, after.agent, 10),
-		more("the controller's goroutines", before.ofController, after.ofController, 10),
-		more("the agent's goroutines", before.ofAgent, after.ofAgent, 10),
+		more("the controller's goroutines", runningBefore.controller, running.controller, 10),
+		more("the agent's goroutines", runningBefore.agent, running.agent, 10),
 		figure{what: "get_nodes of eight clients, all together", value: rate, unit: "requests/s"},
 	), nil
 }

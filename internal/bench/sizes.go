@@ -62,14 +62,14 @@ func sensorMemory(ctx context.Context, dir, sensors string) (figures []figure, e
 	if err := pause.For(ctx, idleSettle); err != nil {
 		return nil, err
 	}
-	rest, err := p.memory(ctx)
+	rest, err := p.memory()
 	if err != nil {
 		return nil, err
 	}
 	if err := askOften(ctx, p.clients, 5000); err != nil {
 		return nil, err
 	}
-	then, err := p.memory(ctx)
+	then, err := p.memory()
 	if err != nil {
 		return nil, err
 	}
