@@ -155,11 +155,11 @@ func (l *lab) growth(ctx context.Context, dir string) (figures []figure, err err
 	if err := askOften(ctx, p.clients, growthFirst); err != nil {
 		return nil, err
 	}
-	before, err := p.memory()
+	runningBefore, err := p.countGoroutines(ctx) // before the memory, to which it adds
 	if err != nil {
 		return nil, err
 	}
-	runningBefore, err := p.countGoroutines(ctx)
+	before, err := p.memory()
 	if err != nil {
 		return nil, err
 	}
