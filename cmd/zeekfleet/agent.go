@@ -42,7 +42,8 @@ func newAgentCommand(s streams) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
-			saveMemory(cmd)
+			forgetFlags(cmd)
+			app.SaveMemory()
 			log := newLogger(cmd.ErrOrStderr(), set.LogLevel)
 			a, err := app.OpenAgent(cmd.Context(), set, log, app.PortFlags{Broker: "--listen-port"})
 			if join.address != "" {

@@ -38,7 +38,8 @@ func newControllerCommand(s streams) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
-			saveMemory(cmd)
+			forgetFlags(cmd)
+			app.SaveMemory()
 			log := newLogger(cmd.ErrOrStderr(), set.LogLevel)
 			flags := app.PortFlags{Broker: "--listen-port", WebSocket: "--websocket-port"}
 			if set.Cluster.On {
@@ -66,12 +67,11 @@ func newControllerCommand(s streams) *cobra.Command {
 	return cmd
 }
 
-// saveMemory is called by a daemon that has read its flags. It forgets them and the subcommands,
-// which are up to a quarter of what the collector of garbage finds alive in an agent.
-func saveMemory(cmd *cobra.Command) {
+// forgetFlags takes the flags and the subcommands from the command of a daemon that has read its flags.
+// In an agent they are a quarter of what the collector of garbage finds alive.
+func forgetFlags(cmd *cobra.Command) {
 	cmd.ResetFlags()
-	cmd.ResetCommands()
-	app.SaveMemory()
+	cmd.RemoveCommand(cmd.Commands()...) // ResetCommands would take the parent, too, whose name is in errors
 }
 
 // runClustered runs a controller that shares its state with others.

@@ -24,8 +24,8 @@ type Config struct {
 	Zeek bool
 	// Program is the program that is measured. Empty means that of this process.
 	Program string
-	// Source is the top directory of the source of the program. The size of the program of
-	// sensors is measured there. Empty means that there is none.
+	// Source is the top directory of the source of the program. The program of sensors is built
+	// there, and measured. Empty means that there is none.
 	Source string
 	// Write is a file whose table is replaced. Empty means none.
 	Write string

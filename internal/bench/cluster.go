@@ -86,11 +86,11 @@ func (r *running) await(pattern string) ([]string, error) {
 		if m := re.FindStringSubmatch(line); m != nil {
 			return m, nil
 		}
-		if text := strings.TrimSpace(line); text != "" {
+		if text := strings.TrimSpace(line); text != "" && !strings.HasSuffix(text, " --help") { // where to read about its flags
 			last = text
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s did not say %q: its last line was: %s: %w", filepath.Base(r.cmd.Path), pattern, last, err)
+			return nil, fmt.Errorf("%s did not say %q: its last line was: %s: %w", strings.Join(r.cmd.Args[:min(2, len(r.cmd.Args))], " "), pattern, last, err)
 		}
 	}
 }
@@ -161,6 +161,11 @@ func startProcesses(ctx context.Context, dir, name string) (*processes, error) {
 // startDaemons starts a controller, an agent and a client, with env added to their
 // environment. Their state is in the directory name below dir.
 func startDaemons(ctx context.Context, dir, name string, env ...string) (p *processes, err error) {
+	return startDaemonsOf(ctx, dir, dir, name, env...)
+}
+
+// startDaemonsOf is startDaemons with an agent whose program and state are below another directory.
+func startDaemonsOf(ctx context.Context, dir, agentDir, name string, env ...string) (p *processes, err error) {
 	p = new(processes)
 	defer func() {
 		if err != nil {
@@ -181,7 +186,7 @@ func startDaemons(ctx context.Context, dir, name string, env ...string) (p *proc
 		return p, err
 	}
 	p.peers, p.clients = addresses[1], addresses[2]
-	if p.agent, err = startAgent(ctx, dir, name, "agent", p.peers, env...); err != nil {
+	if p.agent, err = startAgent(ctx, agentDir, name, "agent", p.peers, env...); err != nil {
 		return p, err
 	}
 	if !slices.Contains(env, embeddedNodes) {
@@ -196,7 +201,7 @@ func startDaemons(ctx context.Context, dir, name string, env ...string) (p *proc
 }
 
 // startAgent starts an agent of a controller, and returns when it serves. Its state is in the
-// directory name below dir.
+// directory name below dir. What it returns with an error is to be stopped, unless it is nil.
 func startAgent(ctx context.Context, dir, name, agent, controller string, env ...string) (*running, error) {
 	program, err := binary(ctx, dir)
 	if err != nil {

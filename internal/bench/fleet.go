@@ -133,7 +133,7 @@ func (s fleetSize) measure(ctx context.Context, dir string) (figures []figure, e
 		return nil, err
 	}
 	parts := []func(context.Context) ([]figure, error){f.deployments, f.requests, f.sizes, f.rest}
-	if s.agents >= 100 {
+	if s.agents >= 100 { // for the largest fleet alone: it takes ten seconds
 		parts = append(parts, func(ctx context.Context) ([]figure, error) { return f.oneMore(ctx, dir) })
 	}
 	for _, part := range parts {
@@ -247,7 +247,10 @@ func requestTimes(rounds, results int, request func() (int, error)) (took []time
 	return took, nil
 }
 
+// awaitInstances waits until so many instances are connected, for at most two minutes.
 func awaitInstances(ctx context.Context, c *client.Client, want int) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*time.Minute, fmt.Errorf("there are no %d instances after two minutes", want))
+	defer cancel()
 	for {
 		r, err := c.GetInstances(ctx)
 		if err != nil {
@@ -256,7 +259,9 @@ func awaitInstances(ctx context.Context, c *client.Client, want int) error {
 		if instances, _ := r.Data.(client.Instances); len(instances) == want {
 			return nil
 		}
-		time.Sleep(10 * time.Millisecond)
+		if err := pause.For(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
 	}
 }
 
@@ -278,10 +283,10 @@ func (f *endpointFleet) sizes(ctx context.Context) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	threads, err := goroutinesOf(ctx, f.clients, "")
+	goroutines, err := goroutinesOf(ctx, f.clients, "")
 	return []figure{
 		{what: f.String() + ": resident memory, controller", value: controller, unit: "MB"},
-		{what: f.String() + ": goroutines, controller", value: threads},
+		{what: f.String() + ": goroutines, controller", value: goroutines},
 		{what: f.String() + ": resident memory of the process that runs them", value: hosts, unit: "MB"},
 	}, err
 }
@@ -291,12 +296,17 @@ func (f *endpointFleet) sizes(ctx context.Context) ([]figure, error) {
 func (f *endpointFleet) oneMore(ctx context.Context, dir string) (figures []figure, err error) {
 	name := fleetInstance(f.agents)
 	agent, err := startAgent(ctx, dir, fmt.Sprint("one-more-", f.agents), string(name), f.peers, embeddedNodes)
+	if agent != nil {
+		defer func() { err = errors.Join(err, agent.stop()) }()
+	}
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, agent.stop()) }()
 	agent.discard()
 	if err := awaitInstances(ctx, f.client, f.agents+1); err != nil {
+		return nil, err
+	}
+	if err := pause.For(ctx, idleSettle); err != nil { // an agent has nodes when it has long started
 		return nil, err
 	}
 	larger := fleetSize{f.agents + 1, f.nodes}

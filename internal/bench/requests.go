@@ -16,58 +16,70 @@ import (
 // of its own, and the memory of the controller and the agent.
 func (l *lab) cluster(ctx context.Context, dir string) (figures []figure, err error) {
 	nodes := "1 agent, 4 nodes"
-	p, idle, err := l.startFour(ctx, dir, "cluster")
+	if l.zeek {
+		nodes = "1 agent, 4 nodes that run Zeek"
+	}
+	p, idle, err := l.startFour(ctx, dir, dir, "cluster")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	if err := pause.For(ctx, idleSettle); err != nil {
-		return nil, err
-	}
-	rest, err := p.memory()
+	rest, then, asked, err := p.askFour(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if l.zeek {
-		nodes = "1 agent, 4 nodes that run Zeek"
+	counts, err := p.countGoroutines(ctx)
+	if err != nil {
+		return nil, err
 	}
-	getID, err := requestTimes(3000, 4, func() (int, error) {
+	return slices.Concat(
+		[]figure{
+			times(nodes+": get_id_value", asked.ids, idsPayload(4), 0.5, 2),
+			times(nodes+": get_nodes", asked.nodes, statesPayload(1, 4), 0, 0),
+		},
+		idle.figures("an agent without nodes, at rest"), rest.figures(nodes+", at rest"),
+		then.figures(nodes+", after 5,000 requests"), counts.figures(nodes+", after 5,000 requests"),
+	), nil
+}
+
+// fourTimes are the times of requests to four nodes.
+type fourTimes struct{ ids, nodes []time.Duration }
+
+// askFour makes 5,000 requests to a cluster of four nodes, when it has rested. It returns the memory
+// before and after them.
+func (p *processes) askFour(ctx context.Context) (rest, then memory, took fourTimes, err error) {
+	if err = pause.For(ctx, idleSettle); err != nil {
+		return rest, then, took, err
+	}
+	if rest, err = p.memory(); err != nil {
+		return rest, then, took, err
+	}
+	took.ids, err = requestTimes(3000, 4, func() (int, error) {
 		results, err := p.client.GetIDValue(ctx, "bits_per_uid")
 		return len(results), err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("get_id_value: %w", err)
+		return rest, then, took, fmt.Errorf("get_id_value: %w", err)
 	}
-	getNodes, err := requestTimes(2000, 1, func() (int, error) {
+	took.nodes, err = requestTimes(2000, 1, func() (int, error) {
 		results, err := p.client.GetNodes(ctx)
 		return len(results), err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("get_nodes: %w", err)
+		return rest, then, took, fmt.Errorf("get_nodes: %w", err)
 	}
-	then, err := p.memory()
-	if err != nil {
-		return nil, err
-	}
-	figures = []figure{
-		times(nodes+": get_id_value", getID, idsPayload(4), 0.5, 2),
-		times(nodes+": get_nodes", getNodes, statesPayload(1, 4), 0, 0),
-	}
-	figures = append(figures, idle.figures("an agent without nodes, at rest")...)
-	figures = append(figures, rest.figures(nodes+", at rest")...)
-	figures = append(figures, then.figures(nodes+", after 5,000 requests")...)
-	running, err := p.countGoroutines(ctx)
-	return append(figures, running.figures(nodes+", after 5,000 requests")...), err
+	then, err = p.memory()
+	return rest, then, took, err
 }
 
-// startFour starts a controller, an agent and four nodes. It returns the memory before the
-// nodes were deployed, too.
-func (l *lab) startFour(ctx context.Context, dir, name string) (p *processes, idle memory, err error) {
+// startFour starts a controller, an agent and four nodes. The agent's program is in agentDir. It returns
+// the memory before the nodes were deployed, too.
+func (l *lab) startFour(ctx context.Context, dir, agentDir, name string) (p *processes, idle memory, err error) {
 	kind := embeddedNodes
 	if l.zeek {
 		kind = "ZEEKFLEET_NODE_KIND=zeek"
 	}
-	if p, err = startDaemons(ctx, dir, name, kind); err != nil {
+	if p, err = startDaemonsOf(ctx, dir, agentDir, name, kind); err != nil {
 		return p, idle, err
 	}
 	if err := pause.For(ctx, idleSettle); err != nil {
@@ -85,12 +97,12 @@ func (l *lab) startFour(ctx context.Context, dir, name string) (p *processes, id
 	return p, idle, err
 }
 
-// memory is what a controller and its agent take, in MB. own is the memory of both that is not the
-// program's file, which all processes share.
+// memory is what a controller and its agent take, in MB. own is what both have written or reserved
+// themselves; the rest are pages of files, most of them of the program.
 type memory struct{ controller, agent, own float64 }
 
 // memory measures what the controller and the agent take. It asks them nothing: an answer to a
-// request over HTTP brings 5 MB of the program's pages into memory.
+// request over HTTP brings 5 MB of the program's pages into the memory of a controller.
 func (p *processes) memory() (m memory, err error) {
 	if m.controller, err = p.controller.resident(); err != nil {
 		return m, err
@@ -113,7 +125,7 @@ func (m memory) figures(when string) []figure {
 		{what: when + ": resident memory, controller", value: m.controller, unit: "MB"},
 		{what: when + ": resident memory, agent", value: m.agent, unit: "MB"},
 		atMost(when+": resident memory, both", m.controller+m.agent, "MB", 50),
-		{what: "… without the program's file", value: m.own, unit: "MB"},
+		{what: "… of that, without pages of files", value: m.own, unit: "MB"},
 	}
 }
 
@@ -147,7 +159,7 @@ const (
 // growth measures whether a controller and an agent need more memory after many requests.
 // The memory after some requests is compared with it: until then, buffers grow.
 func (l *lab) growth(ctx context.Context, dir string) (figures []figure, err error) {
-	p, _, err := l.startFour(ctx, dir, "growth")
+	p, _, err := l.startFour(ctx, dir, dir, "growth")
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +167,10 @@ func (l *lab) growth(ctx context.Context, dir string) (figures []figure, err err
 	if err := askOften(ctx, p.clients, growthFirst); err != nil {
 		return nil, err
 	}
-	runningBefore, err := p.countGoroutines(ctx) // before the memory, to which it adds
+	if err := pause.For(ctx, time.Second); err != nil { // connections that have ended are forgotten
+		return nil, err
+	}
+	countsBefore, err := p.countGoroutines(ctx) // before the memory, to which it adds
 	if err != nil {
 		return nil, err
 	}
@@ -168,27 +183,27 @@ func (l *lab) growth(ctx context.Context, dir string) (figures []figure, err err
 		return nil, err
 	}
 	rate := (growthRequests - growthFirst) / time.Since(began).Seconds()
-	if err := pause.For(ctx, time.Second); err != nil { // connections that have ended are forgotten
+	if err := pause.For(ctx, time.Second); err != nil {
 		return nil, err
 	}
 	after, err := p.memory()
 	if err != nil {
 		return nil, err
 	}
-	running, err := p.countGoroutines(ctx)
+	counts, err := p.countGoroutines(ctx)
 	if err != nil {
 		return nil, err
 	}
 	first, last := "1 agent, 4 nodes, after 10,000 requests", "1 agent, 4 nodes, after 100,000 requests"
-	figures = slices.Concat(before.figures(first), runningBefore.figures(first), after.figures(last), running.figures(last))
+	figures = slices.Concat(before.figures(first), countsBefore.figures(first), after.figures(last), counts.figures(last))
 	more := func(what string, before, after, bound float64) figure {
 		return atMost("from 10,000 to 100,000 requests: growth of "+what, 100*(after/before-1), "%", bound)
 	}
 	return append(figures,
 		more("the controller's memory", before.controller, after.controller, 10),
 		more("the agent's memory", before.agent, after.agent, 10),
-		more("the controller's goroutines", runningBefore.controller, running.controller, 10),
-		more("the agent's goroutines", runningBefore.agent, running.agent, 10),
+		more("the controller's goroutines", countsBefore.controller, counts.controller, 10),
+		more("the agent's goroutines", countsBefore.agent, counts.agent, 10),
 		figure{what: "get_nodes of eight clients, all together", value: rate, unit: "requests/s"},
 	), nil
 }

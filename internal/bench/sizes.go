@@ -7,9 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-
-	"github.com/zeekfleet/zeekfleet/client"
-	"github.com/zeekfleet/zeekfleet/internal/pause"
 )
 
 // sizes measures the size of the program. If there is the source, it measures that of sensors, too,
@@ -35,44 +32,21 @@ func (l *lab) sizes(ctx context.Context, dir string) ([]figure, error) {
 		return nil, err
 	}
 	figures := []figure{full, atMost(what, float64(info.Size())/1e6, "MB", 25)}
-	memory, err := sensorMemory(ctx, dir, sensors)
+	memory, err := l.sensorMemory(ctx, dir, sensors)
 	return append(figures, memory...), err
 }
 
 // sensorMemory measures a controller, and an agent that is the program in the directory sensors.
-func sensorMemory(ctx context.Context, dir, sensors string) (figures []figure, err error) {
-	p := new(processes)
+func (l *lab) sensorMemory(ctx context.Context, dir, sensors string) (figures []figure, err error) {
+	p, _, err := l.startFour(ctx, dir, sensors, "of-sensors")
+	if err != nil {
+		return nil, err
+	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	if p.controller, p.peers, p.clients, err = startController(ctx, dir, "of-sensors"); err != nil {
-		return nil, err
-	}
-	if p.agent, err = startAgent(ctx, sensors, "state", "agent", p.peers, embeddedNodes); err != nil {
-		return nil, err
-	}
-	p.agent.discard()
-	if err := pause.For(ctx, idleSettle); err != nil {
-		return nil, err
-	}
-	if p.client, err = client.Dial(ctx, client.Config{Address: p.clients}); err != nil {
-		return nil, err
-	}
-	if err := deploy(ctx, p.client, fourNodes("agent")); err != nil {
-		return nil, err
-	}
-	if err := pause.For(ctx, idleSettle); err != nil {
-		return nil, err
-	}
-	rest, err := p.memory()
+	rest, then, _, err := p.askFour(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := askOften(ctx, p.clients, 5000); err != nil {
-		return nil, err
-	}
-	then, err := p.memory()
-	if err != nil {
-		return nil, err
-	}
-	what := "agent with the program of sensors, 4 nodes, "
+	what := "controller, agent with the program of sensors, 4 nodes, "
 	return append(rest.figures(what+"at rest"), then.figures(what+"after 5,000 requests")...), nil
 }
