@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/zeekfleet/zeekfleet/internal/pause"
 )
 
 var (
@@ -85,7 +87,7 @@ func (f *faults) there(ctx context.Context) error {
 		case err != nil:
 			return err
 		case !cut:
-			return pause(ctx, slow/2)
+			return lag(ctx, slow/2)
 		}
 		select {
 		case <-stir:
@@ -107,7 +109,7 @@ func (f *faults) back(ctx context.Context) error {
 		case lost:
 			return ErrLost
 		default:
-			return pause(ctx, slow/2)
+			return lag(ctx, slow/2)
 		}
 		select {
 		case <-stir:
@@ -117,16 +119,10 @@ func (f *faults) back(ctx context.Context) error {
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+// lag waits for d. No time is no wait: what has come back then counts, even if ctx has ended.
+func lag(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pause.For(ctx, d)
 }
