@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -130,16 +131,9 @@ func cmdOlder(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	file, err := os.Stat(ts.MkAbs(args[1]))
 	ts.Check(err)
-	for deadline := time.Now().Add(patience); ; time.Sleep(pollInterval) {
-		since := nodeSince(ts, args[0])
-		older := since.Before(file.ModTime())
-		if !since.IsZero() && older != neg {
-			return
-		}
-		if time.Now().After(deadline) {
-			ts.Fatalf("%s is in its state since %v, and the file was written at %v", args[0], since, file.ModTime())
-		}
-	}
+	awaitSince(ts, args[0], patience, fmt.Sprintf("and the file was written at %v", file.ModTime()), func(since time.Time) bool {
+		return since.Before(file.ModTime()) != neg
+	})
 }
 
 func cmdAged(ts *testscript.TestScript, neg bool, args []string) {
@@ -148,13 +142,18 @@ func cmdAged(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	age, err := time.ParseDuration(args[1])
 	ts.Check(err)
-	for deadline := time.Now().Add(patience + age); ; time.Sleep(pollInterval) {
-		since := nodeSince(ts, args[0])
-		if !since.IsZero() && time.Since(since) >= age {
+	awaitSince(ts, args[0], patience+age, fmt.Sprintf("which is no %v", age), func(since time.Time) bool { return time.Since(since) >= age })
+}
+
+// awaitSince waits until it is right since when a node is in its state. wrong says why it is not.
+func awaitSince(ts *testscript.TestScript, node string, limit time.Duration, wrong string, right func(since time.Time) bool) {
+	for deadline := time.Now().Add(limit); ; time.Sleep(pollInterval) {
+		since := nodeSince(ts, node)
+		if !since.IsZero() && right(since) {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("%s is in its state since %v, which is no %v", args[0], since, age)
+			ts.Fatalf("%s is in its state since %v, %s", node, since, wrong)
 		}
 	}
 }
